@@ -1,0 +1,1 @@
+"""Gossamer: a dict that several Python programs share, with no server."""

@@ -1,0 +1,1 @@
+"""The replicated map: pure state, standard library only; values are opaque bytes."""

@@ -1,0 +1,78 @@
+"""Every error that gossamer raises on purpose.
+
+    GossamerError
+    |- UnsendableValue   TypeError         a value, or something inside it, cannot travel
+    |- InvalidKey        TypeError, ValueError    a key of the wrong type, or too long
+    |- ValueTooLarge     ValueError        a value above `value_bytes_max`
+    |- FrozenValue       TypeError         a container read from a mesh was to be changed in place
+    |- Malformed         ValueError        bytes from outside that are not what they claim to be
+    |- Refused           ConnectionError   a datagram or a stream that is not of our mesh
+    |- SecretError       ValueError        a secret, or its file, that cannot be used
+    |- ConfigurationError ValueError       settings that contradict each other or name nothing real
+    |- NetworkError      ConnectionError   no socket could be opened, or no peer be reached
+    |- MeshClosed        RuntimeError      the mesh was closed
+    |- MeshTimeout       TimeoutError      what was waited for did not happen in time
+    |- WrongThread       RuntimeError      a blocking call where blocking would wait for itself
+    |- ForkedMesh        RuntimeError      a trio mesh that a fork left without its loop
+
+Each also inherits the built-in that people already catch.  A message says what
+happened, why, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class GossamerError(Exception):
+    """The base of every error that gossamer raises on purpose."""
+
+
+class UnsendableValue(GossamerError, TypeError):
+    """A value, or something inside it, cannot travel.  Nothing was stored."""
+
+
+class InvalidKey(GossamerError, TypeError, ValueError):
+    """A key is of a type that cannot be one, or longer than 1 KiB encoded.  Nothing was stored."""
+
+
+class ValueTooLarge(GossamerError, ValueError):
+    """A value, encoded, exceeds `Options.value_bytes_max`.  Nothing was stored."""
+
+
+class FrozenValue(GossamerError, TypeError):
+    """A container read from a mesh was to be changed in place, which no other peer would see."""
+
+
+class Malformed(GossamerError, ValueError):
+    """Bytes from the network, or from a file, are not what they claim to be.  They were dropped."""
+
+
+class Refused(GossamerError, ConnectionError):
+    """A datagram or a stream that is not of our mesh, or not fresh."""
+
+
+class SecretError(GossamerError, ValueError):
+    """A secret, or the file that holds it, cannot be used."""
+
+
+class ConfigurationError(GossamerError, ValueError):
+    """Settings contradict each other, or name something that does not exist."""
+
+
+class NetworkError(GossamerError, ConnectionError):
+    """No socket could be opened, or a peer could not be reached."""
+
+
+class MeshClosed(GossamerError, RuntimeError):
+    """The mesh was closed.  What it held can still be read; nothing can be written."""
+
+
+class MeshTimeout(GossamerError, TimeoutError):
+    """What was waited for did not happen in time.  Nothing was undone."""
+
+
+class WrongThread(GossamerError, RuntimeError):
+    """A call that waits was made where it would wait for itself, as from inside a listener."""
+
+
+class ForkedMesh(GossamerError, RuntimeError):
+    """A trio mesh was used in a forked child, where its event loop does not run."""

@@ -1,0 +1,1 @@
+"""Sockets, TLS and zeroconf on trio: it performs effects and decides nothing."""

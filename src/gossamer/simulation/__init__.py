@@ -1,0 +1,1 @@
+"""A mesh on free time: simulated nodes, links and faults, exactly repeatable."""

@@ -1,0 +1,1 @@
+"""Local shapes of the state."""
