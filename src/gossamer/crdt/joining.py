@@ -1,0 +1,134 @@
+"""A delta on its way into a map: prepared beside it in slices, published in one step.
+
+While it is prepared, readers and answers to others see the old table.  Only local
+writes may happen meanwhile (other deltas and batches wait): a key that one touched is
+joined again at the end.  A delta is refused when it answers a vector that we do not
+have, or when it was made for one who held nothing and we no longer hold nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .dots import Dot, Origin
+from .lww_map import LWWMap
+from .writes import Delta, Held, Key, Replaced, Write, each, pack
+
+
+class Joining:
+    """One join of `delta` into `state`.  Call `prepare` until it returns True, then `publish` under the lock."""
+
+    __slots__ = ("_aside", "_deletes", "_keys", "_rows", "delta", "state")
+
+    def __init__(self, state: LWWMap, delta: Delta) -> None:
+        self.state = state
+        self.delta = delta
+        self._aside: dict[Key, tuple[Held, Held]] = {}
+        self._rows: dict[Origin, list[tuple[int, Key]]] = {}
+        self._deletes: dict[Key, tuple[Dot, ...]] = {}
+        self._keys = self._touched()
+
+    def admissible(self) -> bool:
+        """Return whether the delta may be joined to what is known now; if not, ask for another."""
+        known, delta = self.state.known, self.delta
+        if not known.covers(delta.since):
+            return False
+        if delta.roster is not None or not delta.forgotten:
+            return True
+        return known.heads.keys().isdisjoint(delta.known.heads)
+
+    def _touched(self) -> Iterator[Key]:
+        yield from self.delta.siblings
+        if self.delta.roster is not None:
+            yield from [key for key in self.state.live if key not in self.delta.siblings]
+
+    def prepare(self, keys_max: int) -> bool:
+        """Join at most `keys_max` keys beside the map; return whether all are done."""
+        live = self.state.live
+        heads = self.state.known.heads
+        theirs_of, deletes_of = self.delta.siblings, self.delta.deletes
+        for _ in range(keys_max):
+            try:
+                key = next(self._keys)
+            except StopIteration:
+                for rows in self._rows.values():
+                    rows.sort(key=_sequence)
+                return True
+            before: Held = live.get(key)
+            after = self._joined(key, before)
+            if after is not before:
+                self._aside[key] = before, after
+            for write in each(theirs_of.get(key)):
+                if heads.get(write.origin, 0) < write.sequence:
+                    self._rows.setdefault(write.origin, []).append((write.sequence, key))
+            if deletes_of:
+                self._prepare_deletes(key)
+        return False
+
+    def _prepare_deletes(self, key: Key) -> None:
+        fresh = tuple(dot for dot in self.delta.deletes.get(key, ()) if not self.state.known.knows(dot))
+        if fresh:
+            self._deletes[key] = fresh
+            for origin, sequence in fresh:
+                self._rows.setdefault(origin, []).append((sequence, key))
+
+    def _joined(self, key: Key, mine: Held) -> Held:
+        """Return what must stand under `key`: `mine` itself if nothing changes."""
+        delta, known = self.delta, self.state.known
+        if key not in delta.siblings:
+            if mine is None or delta.roster is None:
+                return mine
+            kept = [w for w in each(mine) if not delta.known.knows(w.dot) or _listed(delta.roster, w)]
+            return mine if len(kept) == len(each(mine)) else pack(kept)
+        theirs = delta.siblings[key]
+        if mine is None:
+            if theirs is None or isinstance(theirs, Write):
+                return theirs if theirs is not None and known.sequence(theirs.origin) < theirs.sequence else None
+            return pack(w for w in theirs if not known.knows(w.dot))
+        sent, held = {w.dot: w for w in each(theirs)}, {w.dot: w for w in each(mine)}
+        kept = [w for dot, w in held.items() if dot in sent or not delta.known.knows(dot)]
+        added = [w for dot, w in sent.items() if dot not in held and not known.knows(dot)]
+        return mine if not added and len(kept) == len(held) else pack([*kept, *added])
+
+    def publish(self) -> list[Replaced]:
+        """Make the joined state visible, in one step, and return what it replaced.  O(keys that differ)."""
+        state, live = self.state, self.state.live
+        replaced = []
+        for key, (before, after) in self._aside.items():
+            if live.get(key) is not before:  # written meanwhile
+                before = live.get(key)
+                after = self._joined(key, before)
+                if after is before:
+                    continue
+            state.store(key, before, after)
+            replaced.append(Replaced(key, before, after))
+        for origin, rows in self._rows.items():
+            log = state.log(origin)
+            log.sequences.extend(sequence for sequence, _ in rows)
+            log.keys.extend(key for _, key in rows)
+        for key, dots in self._deletes.items():
+            state.record_delete(key, dots)
+        for origin, sequence in self.delta.forgotten.items():
+            if sequence > state.forgotten.get(origin, 0):
+                state.forgotten[origin] = sequence
+        state.known.join(self.delta.known)
+        state.compact()
+        return replaced
+
+
+def join(state: LWWMap, delta: Delta) -> list[Replaced] | None:
+    """Join `delta` at once; return what it replaced, or None if it is not admissible."""
+    joining = Joining(state, delta)
+    if not joining.admissible():
+        return None
+    while not joining.prepare(4096):
+        pass
+    return joining.publish()
+
+
+def _listed(roster: dict[Origin, set[int]], write: Write) -> bool:
+    return write.sequence in roster.get(write.origin, ())
+
+
+def _sequence(row: tuple[int, Key]) -> int:
+    return row[0]
