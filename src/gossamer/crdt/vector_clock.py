@@ -66,6 +66,11 @@ class VectorClock:
         if tag is not None:
             self.tags[origin] = tag
 
+    def mark(self, origin: Origin, tag: bytes) -> None:
+        """Note the tag of the head of `origin`, which stays where it is."""
+        self._changed.add(origin)
+        self.tags[origin] = tag
+
     def join(self, other: VectorClock) -> None:
         """Take the pointwise maximum.  Of two tags for one head the greater stays, the same everywhere."""
         for origin, sequence in other.heads.items():

@@ -1,0 +1,116 @@
+"""What a replica asks of the world.  The driver performs these; a test reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..crdt.dots import Origin
+
+Address = tuple[str, int]
+LinkId = int
+
+
+@dataclass(frozen=True, slots=True)
+class Multicast:
+    """Send these messages to everyone, in one datagram."""
+
+    messages: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unicast:
+    """Send these messages to one address, in one datagram."""
+
+    messages: tuple[bytes, ...]
+    to: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open a stream to this address, and report it with `link_opened` or `connect_failed`."""
+
+    to: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """This link has something to send: let its writer pull."""
+
+    link: LinkId
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close this link, at once."""
+
+    link: LinkId
+    reason: str
+
+
+class Presence(StrEnum):
+    """What we think of a peer."""
+
+    ALIVE = "alive"
+    SUSPECT = "suspect"
+    FAILED = "failed"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A peer is there (again)."""
+
+    boot: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A peer has gone: it said goodbye (LEFT), or nobody reaches it (FAILED)."""
+
+    boot: bytes
+    presence: Presence
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A peer has told that it knows this write of ours, or all of them."""
+
+    boot: bytes
+    origin: Origin
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """An exchange with this peer has ended: we hold what it held when it began."""
+
+    boot: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSkew:
+    """The wall clock of a peer differs from ours by this much (positive: it is ahead)."""
+
+    boot: bytes
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """Somebody else wrote under an origin: a cloned or rolled back machine."""
+
+    origin: Origin
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rejoined:
+    """We were apart from everyone for long, and have caught up."""
+
+    absent_s: float
+    keys: int
+
+
+Notice = Joined | Left | Confirmed | Synced | ClockSkew | Forked | Rejoined
+Effect = Multicast | Unicast | Connect | Wake | Close | Notice

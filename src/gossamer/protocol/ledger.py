@@ -1,0 +1,273 @@
+"""What the lock guards: the map, the hybrid clock and our own writes on their way out.
+
+Everything else in the protocol belongs to one thread; this may be called from any.
+Whoever watches is told of each change under the lock, in the order of application, so
+every watcher of this peer sees one order.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from enum import Enum
+
+from ..crdt.clock import HybridClock
+from ..crdt.dots import Origin, mint_origin
+from ..crdt.joining import Joining
+from ..crdt.lww_map import LWWMap
+from ..crdt.vector_clock import NO_TAG, VectorClock
+from ..crdt.waiting import Waiting
+from ..crdt.writes import Delta, Held, Key, Replaced, Write, each
+from ..errors import MeshClosed
+from ..options import Options
+from ..wire.keys import canonical_key_bytes
+from ..wire.messages import EncodedBatch
+from .outbox import Outbox
+
+Observer = Callable[[Sequence[Replaced], bool], None]
+"""Called under the lock with what was replaced, and whether we did it."""
+
+
+class Outcome(Enum):
+    """What became of a received batch."""
+
+    APPLIED = "applied"
+    OLD = "old"
+    HELD = "held"
+
+
+class Ledger:
+    """State, clock and outbox of one replica, behind one lock."""
+
+    def __init__(
+        self, options: Options, rng: random.Random, lock: AbstractContextManager[object], observer: Observer
+    ) -> None:
+        self.lock = lock
+        self.options = options
+        self.state = LWWMap(canonical_key_bytes)
+        self.clock = HybridClock(int(options.clock_drag_s * 1000))
+        self.origin: Origin | None = None
+        self.outbox: Outbox | None = None
+        self.waiting = Waiting(options.held_batches_bytes)
+        self.joining: Joining | None = None
+        self.closed = False
+        self.writes = 0
+        self.conflicts = 0
+        self.observe = observer
+        self._rng = rng
+
+    # -- local writes ---------------------------------------------------------------------------
+
+    def write(self, key: Key, value: bytes | None, wall_ms: int, meta: int = 0) -> Replaced:
+        """Put `value` under `key`, or delete it (None), here and now.  Thread-safe; O(siblings)."""
+        with self.lock:
+            outbox = self.outbox
+            if outbox is None or self.closed:
+                outbox = self._mint(wall_ms)
+            write, before = self.state.write(outbox.origin, key, value, self.clock.tick(wall_ms), meta)
+            self.writes += 1
+            outbox.add(key, write, before, self.state.known)
+            replaced = Replaced(key, before, None if value is None else write)
+            self.observe((replaced,), True)
+            return replaced
+
+    def write_many(self, items: Iterable[tuple[Key, bytes | None, int]], wall_ms: int) -> list[Replaced]:
+        """Put or delete several keys in one batch: all or nothing, everywhere, under one stamp.
+
+        `items` are (key, value or None, meta), each key once.  Deleting a key that holds nothing is left out.
+        """
+        with self.lock:
+            outbox = self.outbox
+            if outbox is None or self.closed:
+                outbox = self._mint(wall_ms)
+            state = self.state
+            rows = [item for item in items if item[1] is not None or item[0] in state.live]
+            if not rows:
+                return []
+            outbox.close_into(state.known)
+            stamp = max(self.clock.tick(wall_ms), *(state.floor(key) for key, _, _ in rows))
+            replaced = []
+            for key, value, meta in rows:
+                write, before = state.write(outbox.origin, key, value, stamp, meta)
+                outbox.open.add(key, write, before)
+                replaced.append(Replaced(key, before, None if value is None else write))
+            outbox.close_into(state.known)
+            self.writes += len(rows)
+            self.observe(replaced, True)
+            return replaced
+
+    def _mint(self, wall_ms: int) -> Outbox:
+        if self.closed:
+            raise MeshClosed("this mesh was closed, so nothing was written; join again to write")
+        if self.outbox is None:
+            self.origin = mint_origin(wall_ms // 1000, self._rng.randbytes(8))
+            self.outbox = Outbox(self.origin, self.options)
+        return self.outbox
+
+    def remint(self, wall_ms: int) -> Origin | None:
+        """Somebody else writes under our origin: take a new one and put our live writes again under it."""
+        with self.lock:
+            old, self.origin, self.outbox = self.origin, None, None
+            if old is None:
+                return None
+            self._mint(wall_ms)
+            self._adopt(old)
+            return old
+
+    def adopt(self, origin: Origin, wall_ms: int) -> None:
+        """Put again, under our origin, what we hold of one that two have written under."""
+        with self.lock:
+            self._mint(wall_ms)
+            self._adopt(origin)
+
+    def _adopt(self, origin: Origin) -> None:
+        outbox = self.outbox
+        assert outbox is not None
+        for key, held in list(self.state.live.items()):
+            for write in each(held):
+                if write.origin == origin:
+                    self._rewrite(outbox, key, write)
+        for key, dots in list(self.state.deletes.items()):
+            if any(dot.origin == origin for dot in dots) and key not in self.state.live:
+                write, before = self.state.write(outbox.origin, key, None, self.clock.latest)
+                outbox.add(key, write, before, self.state.known)
+        outbox.close_into(self.state.known)
+
+    def rewrite(self, dots: Iterable[tuple[Key, Write]], wall_ms: int) -> None:
+        """Put single live writes again under our origin: equal vectors showed different states."""
+        with self.lock:
+            outbox = self._mint(wall_ms)
+            for key, write in dots:
+                if write in each(self.state.live.get(key)):
+                    self._rewrite(outbox, key, write)
+            outbox.close_into(self.state.known)
+
+    def _rewrite(self, outbox: Outbox, key: Key, old: Write) -> None:
+        write, before = self.state.rewrite(outbox.origin, key, old)
+        outbox.add(key, write, before, self.state.known)
+
+    # -- what others wrote ----------------------------------------------------------------------
+
+    def receive(self, encoded: EncodedBatch, wall_ms: int) -> Outcome:
+        """Apply a received batch, or hold it until what it needs has come.  O(its writes)."""
+        batch, state = encoded.batch, self.state
+        with self.lock:
+            if state.known.heads.get(batch.origin, 0) >= batch.until:
+                return Outcome.OLD
+            if self.joining is not None or not state.ready(batch):
+                self.waiting.add(batch, len(encoded.data))
+                return Outcome.HELD
+            self._applied(state.apply(batch), wall_ms)
+            if len(self.waiting):
+                self._applied(self.waiting.release(state), wall_ms)
+            return Outcome.APPLIED
+
+    def _applied(self, replaced: Sequence[Replaced], wall_ms: int) -> None:
+        if not replaced:
+            return
+        top = 0
+        limit = (wall_ms + self.clock.drag_ms) << 16
+        for _, _, after in replaced:
+            if after is not None:
+                if isinstance(after, Write):
+                    stamp = after.stamp
+                else:
+                    stamp = after[0].stamp
+                    self.conflicts += 1
+                if top < stamp <= limit:
+                    top = stamp
+        self.clock.observe(top, wall_ms)
+        self.observe(replaced, False)
+
+    def snapshot_delta(self, since: VectorClock) -> Delta:
+        """Return what one who knows `since` may lack; the open batch is closed first, so none is torn."""
+        with self.lock:
+            self.close_batch()
+            return self.state.delta(since)
+
+    def vector(self) -> VectorClock:
+        """Return a copy of what is known, at a batch's end."""
+        with self.lock:
+            self.close_batch()
+            return self.state.known.copy()
+
+    def close_batch(self) -> None:
+        """Close the open batch.  Call it under the lock."""
+        if self.outbox is not None:
+            self.outbox.close_into(self.state.known)
+
+    # -- joins ----------------------------------------------------------------------------------
+
+    def begin_join(self, delta: Delta) -> bool:
+        """Start to join a delta; until `finish_join`, batches wait.  False if it is not admissible."""
+        joining = Joining(self.state, delta)
+        with self.lock:
+            if not joining.admissible():
+                return False
+            self.joining = joining
+            return True
+
+    def prepare_join(self, keys_max: int) -> bool:
+        """Join some keys aside, beside readers and writers; return whether all are done."""
+        assert self.joining is not None
+        return self.joining.prepare(keys_max)
+
+    def finish_join(self, wall_ms: int) -> int:
+        """Publish the join in one step, then apply what waited.  Return how many keys changed."""
+        assert self.joining is not None
+        with self.lock:
+            joining, self.joining = self.joining, None
+            if not joining.admissible():  # our own fork was mended meanwhile
+                return 0
+            replaced = joining.publish()
+            self._applied(replaced, wall_ms)
+            self._applied(self.waiting.release(self.state), wall_ms)
+            return len(replaced)
+
+    # -- upkeep ---------------------------------------------------------------------------------
+
+    def refresh_digest(self, keys_max: int) -> bool:
+        """Bring the state digest nearer to now; return whether it is there."""
+        with self.lock:
+            return self.state.digest.refresh(self.state.live, keys_max)
+
+    def digests(self) -> tuple[bytes, bytes | None, int]:
+        """Return (vector digest, state digest or None, own head) as of one moment."""
+        with self.lock:
+            self.close_batch()
+            state = self.state
+            fresh = state.digest.refresh(state.live, 256) and self.joining is None
+            digest = state.digest.value().to_bytes(16, "big") if fresh else None
+            return state.known.digest().to_bytes(16, "big"), digest, self.head()
+
+    def head(self) -> int:
+        """Return the sequence of our latest write, 0 before the first."""
+        return 0 if self.origin is None else self.state.known.heads.get(self.origin, 0)
+
+    def our_tag(self, sequence: int) -> bytes | None:
+        """Return the tag of our batch that ends at `sequence`, None if we no longer know."""
+        if self.outbox is None:
+            return NO_TAG if sequence == 0 else None
+        return self.outbox.tags.get(sequence)
+
+    def forget_deletes(self, keys: Iterable[Key]) -> None:
+        """Drop the records of these deletes."""
+        with self.lock:
+            for key in keys:
+                self.state.forget(key)
+
+    def bury(self, now_ms: int) -> None:
+        """Drop what expired longer ago than clocks may differ."""
+        with self.lock:
+            self.state.bury(now_ms, int(self.options.expiry_grace_s * 1000))
+
+    def lapse(self, now_ms: int) -> list[tuple[Key, int, Held]]:
+        """Return (key, expiry in ms, what is held) for each write that has just ceased to be seen."""
+        with self.lock:
+            state = self.state
+            lapsed = [(key, at_ms, state.live.get(key)) for key, at_ms in state.expiry.lapsed(now_ms)]
+            for key, _, held in lapsed:
+                if held is not None and not any(w.expires_ms == 0 or w.expires_ms > now_ms for w in each(held)):
+                    state.expiry.hidden.add(key)
+            return lapsed

@@ -1,0 +1,234 @@
+"""Own writes on their way out: the open batch, the ring of closed ones, and what may be sent when.
+
+A closed batch never changes: it is encoded once, and datagrams, repairs and streams all
+send those bytes.  A batch is closed only when it may be sent or is full, so under load
+the open batch coalesces and the queue is bounded by keys, not by writes.
+
+Multicast has a budget; what exceeds a few datagrams of backlog goes by stream (*pushing*)
+until the streams have caught up.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from ..crdt.dots import Origin
+from ..crdt.open_batch import OpenBatch
+from ..crdt.vector_clock import NO_TAG, VectorClock
+from ..crdt.writes import Held, Key, Write
+from ..options import Options
+from ..wire.codec import encode_batch
+from ..wire.framing import DATAGRAM_BODY_MAX
+from ..wire.messages import EncodedBatch
+
+BATCH_BYTES_MAX = DATAGRAM_BODY_MAX - 2 - 60
+"""Row bytes of a batch that surely fits a datagram with its headers."""
+PUSHED_BATCH_BYTES_MAX = 16 << 10
+"""The same while streams carry everything."""
+REPEAT_BATCHES_MAX = 4
+SMALL_BYTES = 64
+"""A row with a value no longer than this, and a key of a quarter, always fits beside what is not yet full."""
+KEY_BYTES_MAX = 1024
+
+
+class Outbox:
+    """The batches of one origin.  Guarded by the replica's lock."""
+
+    __slots__ = (
+        "_budget_at",
+        "_options",
+        "_ring_bytes",
+        "_tokens_bits",
+        "closed_until",
+        "multicast_until",
+        "open",
+        "origin",
+        "pushing",
+        "ring",
+        "tag",
+        "tags",
+        "writers",
+    )
+
+    def __init__(self, origin: Origin, options: Options) -> None:
+        self.origin = origin
+        self.open = OpenBatch(origin, 0)
+        self.ring: deque[EncodedBatch] = deque()
+        self.tags: dict[int, bytes] = {0: NO_TAG}
+        """Tag by sequence, of the latest batches: what a stranger's claim about our origin is held against."""
+        self.tag = NO_TAG
+        self.closed_until = 0
+        self.multicast_until = 0
+        self.pushing = False
+        self.writers = 1
+        self._ring_bytes = 0
+        self._options = options
+        self._tokens_bits = self._burst_bits()
+        self._budget_at: float | None = None
+
+    def add(self, key: Key, write: Write, before: Held, known: VectorClock) -> None:
+        """Enter a write, closing the batch before it or after it when that is full."""
+        batch = self.open
+        limit = PUSHED_BATCH_BYTES_MAX if self.pushing else BATCH_BYTES_MAX
+        value = write.value
+        if (value is not None and len(value) > SMALL_BYTES) or type(key) is not str or len(key) > SMALL_BYTES // 4:
+            row_bytes = (len(value) if value is not None else 0) + KEY_BYTES_MAX * (type(key) is not str)
+            row_bytes += 4 * len(key) if type(key) is str else 0
+            if len(batch) and batch.size_bytes + row_bytes + SMALL_BYTES > limit:
+                self.close_into(known)
+                batch = self.open
+        batch.add(key, write, before)
+        if batch.size_bytes > limit - 2 * SMALL_BYTES:
+            self.close_into(known)
+
+    def close(self) -> EncodedBatch | None:
+        """Close the open batch, if it holds anything, and keep it in the ring.  O(its bytes)."""
+        if not len(self.open):
+            return None
+        encoded = encode_batch(self.open.close(), self.tag)
+        batch = encoded.batch
+        self.tag, self.closed_until = batch.tag, batch.until
+        self.tags[batch.until] = batch.tag
+        if len(self.tags) > 8192:
+            for old in list(self.tags)[:4096]:
+                del self.tags[old]
+        self.open = OpenBatch(self.origin, batch.until)
+        self.ring.append(encoded)
+        self._ring_bytes += len(encoded.data)
+        while self._ring_bytes > self._options.batch_ring_bytes and len(self.ring) > 1:
+            self._ring_bytes -= len(self.ring.popleft().data)
+        return encoded
+
+    def close_into(self, known: VectorClock) -> None:
+        """Close the open batch, if it holds anything, and tag our head in `known` with its hash."""
+        if len(self.open):
+            self.close()
+            known.mark(self.origin, self.tag)
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything written has been handed to multicast (or to the streams)."""
+        return not len(self.open) and self.multicast_until == self.closed_until
+
+    # -- multicast ------------------------------------------------------------------------------
+
+    def backlog(self) -> int:
+        """Return how many closed batches have not been multicast."""
+        return sum(1 for _ in self._unsent())
+
+    def _unsent(self) -> list[EncodedBatch]:
+        unsent: list[EncodedBatch] = []
+        for encoded in reversed(self.ring):
+            if encoded.batch.until <= self.multicast_until:
+                break
+            unsent.append(encoded)
+        unsent.reverse()
+        return unsent
+
+    def next_datagram(self, now: float, known: VectorClock) -> tuple[bytes, ...] | None:
+        """Return the messages of the next datagram, or None if there is nothing to send or no budget.
+
+        Room that is left repeats the batches before, whole: loss p becomes p squared.
+        """
+        if self.pushing or self.idle or not self.affordable(now):
+            return None
+        unsent = self._unsent()
+        if len(unsent) > self._options.multicast_burst_datagrams:
+            return None
+        if not unsent:
+            self.close_into(known)
+            unsent = self._unsent()
+        taken, room = [], DATAGRAM_BODY_MAX
+        for encoded in unsent:
+            if len(encoded.data) + 2 > room:
+                break
+            taken.append(encoded.data)
+            room -= len(encoded.data) + 2
+            self.multicast_until = encoded.batch.until
+        if not taken:
+            return None  # larger than a datagram: only streams carry it
+        for encoded in self._before(self.multicast_until - 1, len(taken)):
+            if len(encoded.data) + 2 <= room:
+                taken.insert(0, encoded.data)
+                room -= len(encoded.data) + 2
+        self._tokens_bits -= 8 * (DATAGRAM_BODY_MAX - room + 100)
+        return tuple(taken)
+
+    def _before(self, until: int, skip: int) -> list[EncodedBatch]:
+        """The batches sent before the last `skip` of those up to `until`, the newest first."""
+        found: list[EncodedBatch] = []
+        for encoded in reversed(self.ring):
+            if encoded.batch.after >= until + 1:
+                continue
+            if skip:
+                skip -= 1
+                continue
+            found.append(encoded)
+            if len(found) == REPEAT_BATCHES_MAX:
+                break
+        return found
+
+    def overloaded(self) -> bool:
+        """Return whether multicast cannot carry the backlog: it is too long, or holds a batch too large."""
+        unsent = self._unsent()
+        return len(unsent) > self._options.multicast_burst_datagrams or any(
+            len(encoded.data) + 2 > DATAGRAM_BODY_MAX for encoded in unsent
+        )
+
+    # -- streams --------------------------------------------------------------------------------
+
+    def start_pushing(self) -> int:
+        """Leave the backlog to the streams; return the sequence from which they must send."""
+        start = self.multicast_until
+        self.pushing = True
+        self.multicast_until = self.closed_until
+        return start
+
+    def skip_multicast(self) -> None:
+        """Count what is closed as multicast: nobody is there, or streams have carried it."""
+        self.multicast_until = self.closed_until
+
+    def after(self, sequence: int, bytes_max: int) -> list[EncodedBatch] | None:
+        """Return the closed batches after `sequence`, at most `bytes_max` of them; None if they fell off the ring."""
+        if sequence >= self.closed_until:
+            return []
+        if not self.ring or self.ring[0].batch.after > sequence:
+            return None
+        found: list[EncodedBatch] = []
+        size = 0
+        for encoded in self._from(sequence):
+            size += len(encoded.data)
+            if found and size > bytes_max:
+                break
+            found.append(encoded)
+        return found
+
+    def _from(self, sequence: int) -> list[EncodedBatch]:
+        low, high = 0, len(self.ring)
+        while low < high:
+            middle = (low + high) // 2
+            if self.ring[middle].batch.until <= sequence:
+                low = middle + 1
+            else:
+                high = middle
+        return [self.ring[at] for at in range(low, min(len(self.ring), low + 512))]
+
+    # -- budget ---------------------------------------------------------------------------------
+
+    def affordable(self, now: float) -> bool:
+        """Return whether the budget allows a datagram now."""
+        if self._budget_at is not None:
+            rate = self._options.bandwidth_bits_per_s / max(1, self.writers)
+            self._tokens_bits = min(self._burst_bits(), self._tokens_bits + rate * (now - self._budget_at))
+        self._budget_at = now
+        return self._tokens_bits >= 8 * 1200
+
+    def affordable_at(self, now: float) -> float:
+        """Return when the budget allows the next datagram."""
+        if self.affordable(now):
+            return now
+        rate = self._options.bandwidth_bits_per_s / max(1, self.writers)
+        return now + (8 * 1200 - self._tokens_bits) / rate
+
+    def _burst_bits(self) -> float:
+        return 8.0 * 1300 * max(2, self._options.multicast_burst_datagrams)

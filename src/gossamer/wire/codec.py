@@ -1,0 +1,301 @@
+"""Messages to bytes and back.
+
+    beacon          [1, peer, stream port, origin | null, head, vector digest, state digest | null,
+                     multicasts, [deaf to ...], stalled, interval ms, protocol min, protocol max]
+    introduce       [2, peer, origin | null, name, stream port, reply wanted, features, unicast port, boot]
+    batch           [3, tag, columns]          columns: bytes, see columns.py
+    repair          [4, origin, after, until]
+    ping            [5, nonce, target]
+    pong            [6, nonce, wall ms]
+    ping request    [7, nonce, target, host, port]
+    goodbye         [8, origin | null, head]
+    known           [9, exchange, vector, base | null, reply]
+    delta           [10, exchange, columns]
+    roster          [11, exchange, origin, distances]
+    delta end       [12, exchange, parts, vector, roster, [[origin, sequence] ...]]
+    settled query   [13, origin, sequence]
+    settled         [14, origin, sequence]
+    abort           [15, exchange, send whole]
+
+A vector is [origins, sequences, tags]: origins and tags each as one string of bytes.
+A batch's tag is the chained hash of its origin's batches: it depends on the tag before
+and on the bytes of its columns, so it is made here, where the bytes are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import accumulate
+from operator import sub
+from typing import Any
+
+from ..crdt.dots import ORIGIN_BYTES, SEQUENCE_MAX, Dot, Origin
+from ..crdt.vector_clock import NO_TAG, VectorClock
+from ..crdt.writes import Batch, Held, Key
+from ..errors import Malformed
+from .columns import batch_columns, batch_from_columns, part_columns, part_from_columns
+from .messages import (
+    Abort,
+    Beacon,
+    DeltaEnd,
+    DeltaPart,
+    EncodedBatch,
+    Goodbye,
+    Introduce,
+    Kind,
+    Known,
+    Message,
+    Ping,
+    PingRequest,
+    Pong,
+    Repair,
+    RosterPart,
+    Settled,
+    SettledQuery,
+)
+from .strict import decode_strict, encode
+
+TAG_BYTES = len(NO_TAG)
+NAME_BYTES_MAX = 256
+
+
+def encode_batch(batch: Batch, previous_tag: bytes) -> EncodedBatch:
+    """Return `batch` as it travels, its tag set from the tag of the batch before.  O(bytes)."""
+    columns = encode(batch_columns(batch))
+    batch.tag = blake2b(previous_tag + columns, digest_size=TAG_BYTES, person=b"gossamer batch").digest()
+    return EncodedBatch(batch, encode([Kind.BATCH.value, batch.tag, columns]))
+
+
+def encode_part(exchange: int, siblings: dict[Key, Held], deletes: dict[Key, tuple[Dot, ...]]) -> bytes:
+    """Return the message of some keys of a delta."""
+    return encode([Kind.DELTA.value, exchange, encode(part_columns(siblings, deletes))])
+
+
+def encode_message(message: Message) -> bytes:
+    """Return the bytes of `message`."""
+    match message:
+        case EncodedBatch():
+            return message.data
+        case DeltaPart():
+            return encode_part(message.exchange, message.siblings, message.deletes)
+    items: list[Any]
+    match message:
+        case Beacon() as m:
+            items = [Kind.BEACON, m.peer, m.stream_port, m.origin, m.head, m.vector_digest, m.state_digest]
+            items += [m.multicasts, list(m.deaf_to), m.stalled, m.interval_ms, m.protocol_min, m.protocol_max]
+        case Introduce() as m:
+            items = [Kind.INTRODUCE, m.peer, m.origin, m.name, m.stream_port, m.reply_wanted, m.features]
+            items += [m.unicast_port, m.boot]
+        case Repair() as m:
+            items = [Kind.REPAIR, m.origin, m.after, m.until]
+        case Ping() as m:
+            items = [Kind.PING, m.nonce, m.target]
+        case Pong() as m:
+            items = [Kind.PONG, m.nonce, m.wall_ms]
+        case PingRequest() as m:
+            items = [Kind.PING_REQUEST, m.nonce, m.target, m.host, m.port]
+        case Goodbye() as m:
+            items = [Kind.GOODBYE, m.origin, m.head]
+        case Known() as m:
+            items = [Kind.KNOWN, m.exchange, _vector_items(m.vector), m.base, m.reply]
+        case RosterPart() as m:
+            items = [Kind.ROSTER, m.exchange, m.origin, list(map(sub, m.sequences, [0, *m.sequences]))]
+        case DeltaEnd() as m:
+            forgotten = [[origin, sequence] for origin, sequence in m.forgotten.items()]
+            items = [Kind.DELTA_END, m.exchange, m.parts, _vector_items(m.advanced), m.roster, forgotten]
+        case SettledQuery() as m:
+            items = [Kind.SETTLED_QUERY, m.origin, m.sequence]
+        case Settled() as m:
+            items = [Kind.SETTLED, m.origin, m.sequence]
+        case Abort() as m:
+            items = [Kind.ABORT, m.exchange, m.send_whole]
+    items[0] = items[0].value
+    return encode(items)
+
+
+def decode_message(data: bytes) -> Message | None:
+    """Return the message in `data`, None for a kind we do not know; raise Malformed for what is neither."""
+    items = decode_strict(data)
+    if type(items) is not list or not items or type(items[0]) is not int:
+        raise Malformed("a message that is no array with a kind")
+    kind = items[0]
+    if kind == Kind.BATCH:
+        if len(items) < 3 or type(items[1]) is not bytes or len(items[1]) != TAG_BYTES or type(items[2]) is not bytes:
+            raise Malformed("a batch without tag or columns")
+        return EncodedBatch(batch_from_columns(decode_strict(items[2]), items[1]), data)
+    if kind == Kind.DELTA:
+        if len(items) < 3 or not _is_count(items[1]) or type(items[2]) is not bytes:
+            raise Malformed("a delta without exchange or columns")
+        return DeltaPart(items[1], *part_from_columns(decode_strict(items[2])))
+    shape = _SHAPES.get(kind)
+    if shape is None:
+        return None
+    if len(items) <= len(shape.checks):
+        raise Malformed(f"a message of kind {kind} with too few items")
+    for item, check in zip(items[1:], shape.checks, strict=False):
+        if not check(item):
+            raise Malformed(f"a message of kind {kind} with an item of the wrong type or size")
+    made: Message = shape.make(*items[1 : len(shape.checks) + 1])
+    return made
+
+
+# -- vectors ------------------------------------------------------------------------------------
+
+
+def _vector_items(vector: VectorClock) -> list[Any]:
+    origins = list(vector.heads)
+    return [
+        b"".join(origins),
+        list(vector.heads.values()),
+        b"".join([vector.tags.get(origin, NO_TAG) for origin in origins]),
+    ]
+
+
+def _vector(items: Any) -> VectorClock:
+    origins, sequences, tags = items
+    count = len(sequences)
+    names = [origins[at : at + ORIGIN_BYTES] for at in range(0, count * ORIGIN_BYTES, ORIGIN_BYTES)]
+    if len(set(names)) != count:
+        raise Malformed("a vector that names an origin twice")
+    marks = [tags[at : at + TAG_BYTES] for at in range(0, count * TAG_BYTES, TAG_BYTES)]
+    return VectorClock(
+        dict(zip(names, sequences, strict=True)),
+        {name: mark for name, mark in zip(names, marks, strict=True) if mark != NO_TAG},
+    )
+
+
+# -- what each item of a message must be ----------------------------------------------------------
+
+
+def _is_count(item: Any) -> bool:
+    return type(item) is int and 0 <= item < 1 << 64
+
+
+def _is_sequence(item: Any) -> bool:
+    return type(item) is int and 0 <= item <= SEQUENCE_MAX
+
+
+def _is_flag(item: Any) -> bool:
+    return type(item) is bool
+
+
+def _is_port(item: Any) -> bool:
+    return type(item) is int and 0 <= item < 1 << 16
+
+
+def _is_name(item: Any) -> bool:
+    return type(item) is str and len(item) <= NAME_BYTES_MAX
+
+
+def _is_bytes(length: int) -> Callable[[Any], bool]:
+    return lambda item: type(item) is bytes and len(item) == length
+
+
+def _or_none(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda item: item is None or check(item)
+
+
+_is_id = _is_bytes(16)
+_is_origin = _is_bytes(ORIGIN_BYTES)
+_is_boot = _is_bytes(12)
+_is_digest = _is_bytes(16)
+
+
+def _is_boots(item: Any) -> bool:
+    return type(item) is list and len(item) <= 64 and all(map(_is_boot, item))
+
+
+def _is_boot_or_empty(item: Any) -> bool:
+    return item == b"" or _is_boot(item)
+
+
+def _is_vector(item: Any) -> bool:
+    if type(item) is not list or len(item) < 3:
+        return False
+    origins, sequences, tags = item[:3]
+    return (
+        type(origins) is type(tags) is bytes
+        and type(sequences) is list
+        and len(origins) == ORIGIN_BYTES * len(sequences)
+        and len(tags) == TAG_BYTES * len(sequences)
+        and all(type(n) is int and 0 < n <= SEQUENCE_MAX for n in sequences)
+    )
+
+
+def _is_distances(item: Any) -> bool:
+    return type(item) is list and all(type(n) is int and 0 < n <= SEQUENCE_MAX for n in item)
+
+
+def _is_pairs(item: Any) -> bool:
+    return type(item) is list and all(
+        type(pair) is list and len(pair) == 2 and _is_origin(pair[0]) and _is_sequence(pair[1]) for pair in item
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    make: Callable[..., Message]
+    checks: tuple[Callable[[Any], bool], ...]
+
+
+def _make_beacon(*items: Any) -> Beacon:
+    return Beacon(*items[:7], tuple(items[7]), *items[8:])
+
+
+def _make_known(exchange: int, vector: Any, base: bytes | None, reply: bool) -> Known:
+    return Known(exchange, _vector(vector[:3]), base, reply)
+
+
+def _make_roster(exchange: int, origin: Origin, distances: list[int]) -> RosterPart:
+    return RosterPart(exchange, origin, list(accumulate(distances)))
+
+
+def _make_end(exchange: int, parts: int, vector: Any, roster: bool, forgotten: list[Any]) -> DeltaEnd:
+    return DeltaEnd(exchange, parts, _vector(vector[:3]), roster, {origin: n for origin, n in forgotten})
+
+
+_SHAPES: dict[int, _Shape] = {
+    Kind.BEACON: _Shape(
+        _make_beacon,
+        (
+            _is_id,
+            _is_port,
+            _or_none(_is_origin),
+            _is_sequence,
+            _is_digest,
+            _or_none(_is_digest),
+            _is_count,
+            _is_boots,
+            _is_flag,
+            _is_count,
+            _is_count,
+            _is_count,
+        ),
+    ),
+    Kind.INTRODUCE: _Shape(
+        Introduce,
+        (
+            _is_id,
+            _or_none(_is_origin),
+            _is_name,
+            _is_port,
+            _is_flag,
+            _is_count,
+            _is_port,
+            _is_boot_or_empty,
+        ),
+    ),
+    Kind.REPAIR: _Shape(Repair, (_is_origin, _is_sequence, _is_sequence)),
+    Kind.PING: _Shape(Ping, (_is_count, _is_boot)),
+    Kind.PONG: _Shape(Pong, (_is_count, _is_count)),
+    Kind.PING_REQUEST: _Shape(PingRequest, (_is_count, _is_boot, _is_name, _is_port)),
+    Kind.GOODBYE: _Shape(Goodbye, (_or_none(_is_origin), _is_sequence)),
+    Kind.KNOWN: _Shape(_make_known, (_is_count, _is_vector, _or_none(_is_digest), _is_flag)),
+    Kind.ROSTER: _Shape(_make_roster, (_is_count, _is_origin, _is_distances)),
+    Kind.DELTA_END: _Shape(_make_end, (_is_count, _is_count, _is_vector, _is_flag, _is_pairs)),
+    Kind.SETTLED_QUERY: _Shape(SettledQuery, (_is_origin, _is_sequence)),
+    Kind.SETTLED: _Shape(Settled, (_is_origin, _is_sequence)),
+    Kind.ABORT: _Shape(Abort, (_is_count, _is_flag)),
+}
