@@ -6,30 +6,50 @@ own clock.  It is dropped only after a grace, the maximum by which clocks differ
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
 from itertools import count
 
 from .writes import Key, Write
+
+CROWDED_MIN = 64
 
 
 class Expiry:
     """Two heaps: what is still to lapse, and what has lapsed and is still to be dropped."""
 
-    __slots__ = ("_graves", "_numbers", "_pending", "hidden")
+    __slots__ = ("_crowded_at", "_graves", "_numbers", "_pending", "hidden")
 
     def __init__(self) -> None:
         self._numbers = count()  # ties are broken by arrival: keys need not be comparable
         self._pending: list[tuple[int, int, Key]] = []
         self._graves: list[tuple[int, int, Key]] = []
+        self._crowded_at = CROWDED_MIN
         self.hidden: set[Key] = set()
         """Keys that are held but show nothing, because all their writes have lapsed."""
 
-    def __bool__(self) -> bool:
-        return bool(self._pending or self._graves)
+    def __len__(self) -> int:
+        return len(self._pending) + len(self._graves)
 
     def add(self, key: Key, write: Write) -> None:
         """Note that `write` of `key` will lapse.  O(log n)."""
         heappush(self._pending, (write.expires_ms, next(self._numbers), key))
+
+    def crowded(self) -> bool:
+        """Return whether so much was added since the last `compact` that another pays for itself."""
+        return len(self) > self._crowded_at
+
+    def compact(self, holds: Callable[[Key, int], bool]) -> None:
+        """Drop the notes for which `holds(key, expiry in ms)` is false, or that stand twice.
+
+        O(n log n), amortised O(log n) a note: a key written often with a long time to
+        live would otherwise leave a note for each write until the last has lapsed.
+        """
+        for heap in (self._pending, self._graves):
+            unique = {(key, at_ms): (at_ms, number, key) for at_ms, number, key in heap if holds(key, at_ms)}
+            heap[:] = unique.values()
+            heapify(heap)
+        self._crowded_at = max(CROWDED_MIN, 2 * len(self))
 
     def next_ms(self) -> int | None:
         """Return when the next write lapses, in milliseconds since 1970; None if none does."""

@@ -237,13 +237,8 @@ class LWWMap:
                 del self.live[key]
         else:
             self.live[key] = after
-            if isinstance(after, Write):
-                if after.meta & EXPIRES:
-                    self.expiry.add(key, after)
-            else:
-                for write in after:
-                    if write.meta & EXPIRES:
-                        self.expiry.add(key, write)
+            if not isinstance(after, Write) or after.meta & EXPIRES:
+                self._note_expiries(key, before, after)
         touched = self.digest.touched
         if key not in touched:
             touched[key] = before
@@ -259,6 +254,16 @@ class LWWMap:
         for write in each(before):
             if write not in left:
                 self._stale(write.origin)
+
+    def _note_expiries(self, key: Key, before: Held, after: Held) -> None:
+        for write in each(after):
+            if write.meta & EXPIRES and write not in each(before):
+                self.expiry.add(key, write)
+        if self.expiry.crowded():
+            self.expiry.compact(self._lapses)
+
+    def _lapses(self, key: Key, at_ms: int) -> bool:
+        return any(w.meta & EXPIRES and w.expires_ms == at_ms for w in each(self.live.get(key)))
 
     def record_delete(self, key: Key, dots: tuple[Dot, ...]) -> None:
         """Keep the newest delete of each origin: who lacks an older one lacks the newer too."""

@@ -25,7 +25,9 @@ class Waiting:
         return sum(map(len, self._batches.values()))
 
     def add(self, batch: Batch, size_bytes: int) -> None:
-        """Hold `batch`, whose message took `size_bytes`."""
+        """Hold `batch`, whose message took `size_bytes`; if that alone is too much, a delta must bring it."""
+        if size_bytes > self._bytes_max:
+            return
         held = self._batches.setdefault(batch.origin, {})
         if batch.until in held:
             return
