@@ -389,6 +389,39 @@ def test_a_write_over_what_a_join_is_about_to_change_stays_replaced():
     assert held(world, 1, "k") == {"theirs", "mine"}
 
 
+class Meddler(str):
+    """A key that writes another one whenever it is looked up, as another thread might."""
+
+    state: LWWMap | None = None
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        state, Meddler.state = Meddler.state, None
+        if state is not None:
+            state.write(TWO, f"written {len(state.live)} keys in", b"v", 9)
+        return super().__hash__()
+
+
+def test_a_key_written_in_the_middle_of_a_slice_is_neither_lost_nor_an_error():
+    state, sender = LWWMap(), LWWMap()
+    for n in range(5):
+        sender.write(ONE, Meddler(f"k{n}"), b"v", n)
+    join(state, sender.delta(VectorClock()))
+    sender.write(ONE, Meddler("k0"), None, 9)
+    sender.forget("k0")
+
+    joining = Joining(state, sender.delta(state.known))
+    Meddler.state = state
+    while not joining.prepare(1):
+        Meddler.state = state
+    joining.publish()
+    Meddler.state = None
+
+    state.check()
+    assert "k0" not in state.live
+    assert len([key for key in state.live if str(key).startswith("written")]) >= 2
+
+
 def test_a_second_delta_waits_until_the_first_is_joined():
     world = mesh(0, 0, 0)
     world.write(0, {"k": put("v")})
@@ -631,6 +664,17 @@ def test_a_key_written_all_day_with_a_time_to_live_does_not_fill_the_memory():
 
     assert len(state.expiry) < 1000
     assert state.expiry.lapsed(86_400_000 + 9_999)[-1] == ("sensor", 86_400_000 + 9_999)
+
+
+def test_only_a_write_that_is_still_live_lapses():
+    state = LWWMap()
+    state.write(ONE, "k", b"first", 1, meta=EXPIRES | 50 << 16)
+    state.write(ONE, "k", b"second", 2, meta=EXPIRES | 90 << 16)
+
+    assert state.expiry.lapsed(60) == []
+    assert state.expiry.next_ms() == 90
+    assert state.expiry.lapsed(90) == [("k", 90)]
+    assert state.expiry.lapsed(999) == []
 
 
 def test_a_write_lapses_once_although_its_key_gained_a_sibling():

@@ -16,11 +16,16 @@ CROWDED_MIN = 64
 
 
 class Expiry:
-    """Two heaps: what is still to lapse, and what has lapsed and is still to be dropped."""
+    """Two heaps: what is still to lapse, and what has lapsed and is still to be dropped.
 
-    __slots__ = ("_crowded_at", "_graves", "_numbers", "_pending", "hidden")
+    `holds(key, expiry in ms)` tells whether such a write is still live: notes of others
+    are dropped when their time comes, or when there are too many of them.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_crowded_at", "_graves", "_holds", "_numbers", "_pending", "hidden")
+
+    def __init__(self, holds: Callable[[Key, int], bool]) -> None:
+        self._holds = holds
         self._numbers = count()  # ties are broken by arrival: keys need not be comparable
         self._pending: list[tuple[int, int, Key]] = []
         self._graves: list[tuple[int, int, Key]] = []
@@ -32,21 +37,19 @@ class Expiry:
         return len(self._pending) + len(self._graves)
 
     def add(self, key: Key, write: Write) -> None:
-        """Note that `write` of `key` will lapse.  O(log n)."""
+        """Note that `write` of `key`, which is live now, will lapse.  Amortised O(log n)."""
         heappush(self._pending, (write.expires_ms, next(self._numbers), key))
+        if len(self) > self._crowded_at:
+            self._compact()
 
-    def crowded(self) -> bool:
-        """Return whether so much was added since the last `compact` that another pays for itself."""
-        return len(self) > self._crowded_at
+    def _compact(self) -> None:
+        """Drop the notes of writes that are gone, and those that stand twice.
 
-    def compact(self, holds: Callable[[Key, int], bool]) -> None:
-        """Drop the notes for which `holds(key, expiry in ms)` is false, or that stand twice.
-
-        O(n log n), amortised O(log n) a note: a key written often with a long time to
-        live would otherwise leave a note for each write until the last has lapsed.
+        A key written often with a long time to live would otherwise leave a note for
+        each write until the last of them has lapsed.
         """
         for heap in (self._pending, self._graves):
-            unique = {(key, at_ms): (at_ms, number, key) for at_ms, number, key in heap if holds(key, at_ms)}
+            unique = {(key, at_ms): (at_ms, number, key) for at_ms, number, key in heap if self._holds(key, at_ms)}
             heap[:] = unique.values()
             heapify(heap)
         self._crowded_at = max(CROWDED_MIN, 2 * len(self))
@@ -56,16 +59,21 @@ class Expiry:
         return self._pending[0][0] if self._pending else None
 
     def lapsed(self, now_ms: int) -> list[tuple[Key, int]]:
-        """Return, once, each (key, expiry in ms) that has lapsed by `now_ms`.  O(their number log n)."""
-        due = []
+        """Return, once, each (key, expiry in ms) of a live write that has lapsed by `now_ms`.  O(k log n)."""
+        due: dict[tuple[Key, int], None] = {}
         while self._pending and self._pending[0][0] <= now_ms:
             item = heappop(self._pending)
-            heappush(self._graves, item)
-            due.append((item[2], item[0]))
-        return due
+            at_ms, _, key = item
+            if (key, at_ms) not in due and self._holds(key, at_ms):
+                heappush(self._graves, item)
+                due[key, at_ms] = None
+        return list(due)
 
     def overdue(self, before_ms: int) -> list[Key]:
-        """Return, once, the keys of which a write lapsed at or before `before_ms`."""
+        """Return, once, the keys of which a write lapsed at or before `before_ms`.
+
+        Ask for what has `lapsed` first: what had not been named there is not named later.
+        """
         self.lapsed(before_ms)
         due: dict[Key, None] = {}
         while self._graves and self._graves[0][0] <= before_ms:

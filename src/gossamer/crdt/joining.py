@@ -1,9 +1,10 @@
 """A delta on its way into a map: prepared beside it in slices, published in one step.
 
 While it is prepared, readers and answers to others see the old table.  Only local
-writes may happen meanwhile (other deltas and batches wait): a key that one touched is
-joined again at the end.  A delta is refused when it answers a vector that we do not
-have, or when it was made for one who held nothing and we no longer hold nothing.
+writes, in any thread, and forgetting and burying may happen meanwhile; other deltas
+and batches wait.  A key that was touched is joined again at the end.  A delta is
+refused when it answers a vector that we do not have, or when it was made for one who
+held nothing and we no longer hold nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Joining:
     def _touched(self) -> Iterator[Key]:
         yield from self.delta.siblings
         if self.delta.roster is not None:
-            yield from [key for key in self.state.live if key not in self.delta.siblings]
+            # A copy, made in one step: another thread may be writing.
+            yield from [key for key in list(self.state.live) if key not in self.delta.siblings]
 
     def prepare(self, keys_max: int) -> bool:
         """Join at most `keys_max` keys beside the map; return whether all are done."""

@@ -42,7 +42,7 @@ class LWWMap:
         self.forgotten: dict[Origin, int] = {}
         self.logs: dict[Origin, OriginLog] = {}
         self._overdue: set[Origin] = set()
-        self.expiry = Expiry()
+        self.expiry = Expiry(self._lapses)
         self.digest = StateDigest(key_bytes)
 
     # -- local writes ---------------------------------------------------------------------------
@@ -259,8 +259,6 @@ class LWWMap:
         for write in each(after):
             if write.meta & EXPIRES and write not in each(before):
                 self.expiry.add(key, write)
-        if self.expiry.crowded():
-            self.expiry.compact(self._lapses)
 
     def _lapses(self, key: Key, at_ms: int) -> bool:
         return any(w.meta & EXPIRES and w.expires_ms == at_ms for w in each(self.live.get(key)))
