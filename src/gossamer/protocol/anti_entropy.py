@@ -51,6 +51,10 @@ class AntiEntropy:
         u = self._rng.random()
         return self._options.repair_floor_s + spread / rate * math.log(1 + u * (math.exp(rate) - 1))
 
+    def jitter_s(self, interval_s: float) -> float:
+        """Return a random wait of up to two beacon intervals, so that not all exchange at once."""
+        return self._rng.uniform(0, 2 * interval_s)
+
     def missing(self, origin: Origin, after: int, until: int, now: float, members: int) -> None:
         """Note that (after, until] of `origin` is missing."""
         gap = self.gaps.get(origin)

@@ -8,9 +8,10 @@ every watcher of this peer sees one order.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
+from typing import Protocol
 
 from ..crdt.clock import HybridClock
 from ..crdt.dots import Origin, mint_origin
@@ -25,8 +26,25 @@ from ..wire.keys import canonical_key_bytes
 from ..wire.messages import EncodedBatch
 from .outbox import Outbox
 
-Observer = Callable[[Sequence[Replaced], bool], None]
-"""Called under the lock with what was replaced, and whether we did it."""
+
+class Observer(Protocol):
+    """Is told under the lock, in order, of all that changes.  It must be quick and call nothing back."""
+
+    def replaced(self, replaced: Sequence[Replaced], local: bool) -> None:
+        """These live writes were replaced, by us (`local`) or by what was received."""
+
+    def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]]) -> None:
+        """Of each (key, expiry in ms, what is held) a write has just ceased to be seen."""
+
+
+class Unobserved:
+    """An observer that looks away."""
+
+    def replaced(self, replaced: Sequence[Replaced], local: bool) -> None:
+        """Ignore it."""
+
+    def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]]) -> None:
+        """Ignore it."""
 
 
 class Outcome(Enum):
@@ -54,7 +72,7 @@ class Ledger:
         self.closed = False
         self.writes = 0
         self.conflicts = 0
-        self.observe = observer
+        self.observer = observer
         self._rng = rng
 
     # -- local writes ---------------------------------------------------------------------------
@@ -69,7 +87,7 @@ class Ledger:
             self.writes += 1
             outbox.add(key, write, before, self.state.known)
             replaced = Replaced(key, before, None if value is None else write)
-            self.observe((replaced,), True)
+            self.observer.replaced((replaced,), True)
             return replaced
 
     def write_many(self, items: Iterable[tuple[Key, bytes | None, int]], wall_ms: int) -> list[Replaced]:
@@ -94,7 +112,7 @@ class Ledger:
                 replaced.append(Replaced(key, before, None if value is None else write))
             outbox.close_into(state.known)
             self.writes += len(rows)
-            self.observe(replaced, True)
+            self.observer.replaced(replaced, True)
             return replaced
 
     def _mint(self, wall_ms: int) -> Outbox:
@@ -178,7 +196,7 @@ class Ledger:
                 if top < stamp <= limit:
                     top = stamp
         self.clock.observe(top, wall_ms)
-        self.observe(replaced, False)
+        self.observer.replaced(replaced, False)
 
     def snapshot_delta(self, since: VectorClock) -> Delta:
         """Return what one who knows `since` may lack; the open batch is closed first, so none is torn."""
@@ -270,4 +288,6 @@ class Ledger:
             for key, _, held in lapsed:
                 if held is not None and not any(w.expires_ms == 0 or w.expires_ms > now_ms for w in each(held)):
                     state.expiry.hidden.add(key)
+            if lapsed:
+                self.observer.lapsed(lapsed)
             return lapsed

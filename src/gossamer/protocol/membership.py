@@ -57,7 +57,11 @@ class Member:
     offset_ms: int | None = None
     version: tuple[int, int] = (1, 1)
     link: int | None = None
-    synced_at: float | None = None
+    synced_at: float = -math.inf
+    beacon_at: float = -math.inf
+    steady: bool = False
+    equal: bool = False
+    audited_at: float = -math.inf
     asked_at: float = -math.inf
     left_at: float = 0.0
     heard_base: VectorClock | None = None
@@ -100,12 +104,15 @@ class Membership:
         if member is None:
             member = self.members[boot] = Member(boot, address, now, now)
             member.multicasts_first = -1
+            if address is not None:  # met by a datagram: give its multicast a chance before calling us deaf to it
+                member.multicast_at = now
             return member, True
         member.heard_at = now
         if address is not None:
             member.address = address
         if multicast:
             member.multicasts_heard += 1
+            member.multicast_at = now
         back = member.presence in (Presence.FAILED, Presence.LEFT)
         if member.presence is not Presence.ALIVE and member.presence is not Presence.LEFT:
             member.presence, member.probed = Presence.ALIVE, 0
@@ -118,6 +125,8 @@ class Membership:
         member.peer, member.stream_port = beacon.peer, beacon.stream_port
         self._origin(member, beacon.origin)
         member.head = beacon.head
+        member.steady = beacon.vector_digest == member.vector_digest
+        member.beacon_at = now
         member.vector_digest, member.state_digest = beacon.vector_digest, beacon.state_digest
         member.interval_s = min(60.0, max(0.05, beacon.interval_ms / 1000))
         member.stalled = beacon.stalled

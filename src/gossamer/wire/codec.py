@@ -16,6 +16,7 @@
     settled query   [13, origin, sequence]
     settled         [14, origin, sequence]
     abort           [15, exchange, send whole]
+    peers           [16, [[boot, host, stream port] ...]]
 
 A vector is [origins, sequences, tags]: origins and tags each as one string of bytes.
 A batch's tag is the chained hash of its origin's batches: it depends on the tag before
@@ -47,6 +48,7 @@ from .messages import (
     Kind,
     Known,
     Message,
+    Peers,
     Ping,
     PingRequest,
     Pong,
@@ -111,6 +113,8 @@ def encode_message(message: Message) -> bytes:
             items = [Kind.SETTLED, m.origin, m.sequence]
         case Abort() as m:
             items = [Kind.ABORT, m.exchange, m.send_whole]
+        case Peers() as m:
+            items = [Kind.PEERS, [list(entry) for entry in m.addresses]]
     items[0] = items[0].value
     return encode(items)
 
@@ -234,6 +238,21 @@ def _is_pairs(item: Any) -> bool:
     )
 
 
+def _is_addresses(item: Any) -> bool:
+    return (
+        type(item) is list
+        and len(item) <= 1024
+        and all(
+            type(entry) is list and len(entry) == 3 and _is_boot(entry[0]) and _is_name(entry[1]) and _is_port(entry[2])
+            for entry in item
+        )
+    )
+
+
+def _make_peers(addresses: list[Any]) -> Peers:
+    return Peers(tuple((boot, host, port) for boot, host, port in addresses))
+
+
 @dataclass(frozen=True, slots=True)
 class _Shape:
     make: Callable[..., Message]
@@ -298,4 +317,5 @@ _SHAPES: dict[int, _Shape] = {
     Kind.SETTLED_QUERY: _Shape(SettledQuery, (_is_origin, _is_sequence)),
     Kind.SETTLED: _Shape(Settled, (_is_origin, _is_sequence)),
     Kind.ABORT: _Shape(Abort, (_is_count, _is_flag)),
+    Kind.PEERS: _Shape(_make_peers, (_is_addresses,)),
 }

@@ -172,7 +172,10 @@ def _add_siblings(siblings: dict[Key, Held], keys: list[Key], table: list[Origin
     gathered: dict[Key, list[Write]] = {}
     for at in range(0, len(flat), 6):
         index, owner, sequence, stamp, value, meta = flat[at : at + 6]
-        if not all(type(n) is int and n >= 0 for n in (index, owner, sequence, stamp, meta)) or type(value) is not bytes:
+        if (
+            not all(type(n) is int and n >= 0 for n in (index, owner, sequence, stamp, meta))
+            or type(value) is not bytes
+        ):
             raise Malformed("a sibling with a field of the wrong type")
         if index >= len(keys) or owner >= len(table) or not 0 < sequence <= SEQUENCE_MAX or stamp > STAMP_MAX:
             raise Malformed("a sibling that names no key or no possible write")
@@ -310,5 +313,3 @@ def _origins(origins: Any) -> list[Origin]:
 def _check_origin(origin: Any) -> None:
     if type(origin) is not bytes or len(origin) != ORIGIN_BYTES:
         raise Malformed("an origin that is not 12 bytes")
-
-

@@ -37,6 +37,7 @@ class Kind(IntEnum):
     SETTLED_QUERY = 13
     SETTLED = 14
     ABORT = 15
+    PEERS = 16
     EVENTS = 20
     EVENTS_REPAIR = 21
     CALL = 30
@@ -202,6 +203,14 @@ class Settled:
     sequence: int
 
 
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """Where other peers listen for streams, for one who cannot hear them by multicast: hints, no more."""
+
+    addresses: tuple[tuple[bytes, str, int], ...]
+    """(boot, host, stream port) of each."""
+
+
 Message = (
     Beacon
     | Introduce
@@ -216,6 +225,7 @@ Message = (
     | RosterPart
     | DeltaEnd
     | Abort
+    | Peers
     | SettledQuery
     | Settled
 )

@@ -1,0 +1,292 @@
+"""All links of a replica, and the exchanges on them: whom to ask, what to answer, one join at a time."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from itertools import count
+
+from ..crdt.vector_clock import VectorClock
+from ..crdt.writes import Delta, each
+from ..errors import Malformed
+from ..options import Options
+from ..wire.codec import encode_message
+from ..wire.messages import Abort, DeltaEnd, DeltaPart, Known, RosterPart
+from .anti_entropy import AntiEntropy
+from .effects import Address, Close, Connect, Effect, Forked, LinkId, Synced, Wake
+from .exchange import WHOLE_PAIRS_MAX, Asked, Link, answer, known_message, whole_vector
+from .ledger import Ledger
+from .membership import Member, Membership
+
+JOIN_AT_ONCE_KEYS = 512
+JOIN_SLICE_KEYS = 256
+PULL_BYTES_MAX = 64 << 10
+CONNECT_AGAIN_S = 1.0
+AUDIT_AGAIN_S = 30.0
+
+
+class Exchanges:
+    """The links, by number, and what is under way on them."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        membership: Membership,
+        wants: AntiEntropy,
+        effects: list[Effect],
+        options: Options,
+        rng: random.Random,
+    ) -> None:
+        self.links: dict[LinkId, Link] = {}
+        self.joined_deltas = 0
+        self.refused_deltas = 0
+        self.divergences = 0
+        self._ledger = ledger
+        self._membership = membership
+        self._wants = wants
+        self._effects = effects
+        self._options = options
+        self._rng = rng
+        self._numbers = count(1)
+        self._joins: deque[tuple[bytes, Delta]] = deque()
+        self._joining_for: bytes = b""
+        self._connecting: dict[Address, float] = {}
+        self.audits: set[int] = set()
+
+    # -- links ----------------------------------------------------------------------------------
+
+    def connect(self, to: Address | None, now: float) -> bool:
+        """Open a stream to `to`, unless that is under way; return whether it was asked for now."""
+        if to is None or self._connecting.get(to, now) > now:
+            return False
+        self._connecting[to] = now + self._options.handshake_timeout_s
+        self._effects.append(Connect(to))
+        return True
+
+    def connected(self, to: Address, now: float, worked: bool) -> None:
+        """An attempt to open a stream has ended."""
+        self._connecting.pop(to, None)
+        if not worked:
+            self._connecting[to] = now + CONNECT_AGAIN_S
+
+    def send(self, link: Link, message: bytes) -> None:
+        """Queue a message on a link, ahead of deltas and batches."""
+        link.control.append(message)
+        self._effects.append(Wake(link.number))
+
+    def closed(self, number: LinkId) -> Link | None:
+        """A link has gone: what was staged on it is dropped, and changes nothing."""
+        link = self.links.pop(number, None)
+        if link is not None and link.boot is not None:
+            member = self._membership.members.get(link.boot)
+            if member is not None and member.link == number:
+                others = [other.number for other in self.links.values() if other.boot == link.boot]
+                member.link = others[0] if others else None
+        return link
+
+    def link_of(self, member: Member) -> Link | None:
+        """Return the link to use for `member`, if there is one."""
+        return self.links.get(member.link) if member.link is not None else None
+
+    # -- asking ---------------------------------------------------------------------------------
+
+    def asking(self) -> int:
+        """Return how many of our questions are under way."""
+        return sum(link.asked is not None for link in self.links.values()) + len(self._joins)
+
+    def begin(self, member: Member, now: float) -> bool:
+        """Exchange with `member`: open a stream if there is none.  Return whether it has begun."""
+        link = self.link_of(member)
+        if link is None:
+            self.connect(member.stream_address, now)
+            return False
+        if link.busy or self.asking() >= self._options.exchanges_max:
+            return False
+        member.asked_at = now
+        self.ask(link, member, reply=False)
+        return True
+
+    def ask(self, link: Link, member: Member, *, reply: bool) -> None:
+        """Send our vector, to be answered with a delta."""
+        vector = self._ledger.vector()
+        base = link.sent_vector or member.sent_base
+        link.asked = Asked(next(self._numbers), vector)
+        link.sent_vector = vector
+        if len(vector) > WHOLE_PAIRS_MAX:
+            member.sent_base = vector
+        self.send(link, encode_message(known_message(link.asked.number, vector, base, reply)))
+
+    def audit(self, member: Member, now: float) -> None:
+        """Equal vectors, different states: ask for everything, to put again what differs."""
+        link = self.link_of(member)
+        if link is None:
+            self.connect(member.stream_address, now)
+        elif not link.busy and now - member.audited_at > AUDIT_AGAIN_S:
+            member.audited_at = now
+            self.divergences += 1
+            link.asked = Asked(next(self._numbers), VectorClock())
+            self.audits.add(link.asked.number)
+            link.sent_vector = link.asked.since
+            self.send(link, encode_message(Known(link.asked.number, link.asked.since, None, True)))
+
+    # -- answering ------------------------------------------------------------------------------
+
+    def known(self, link: Link, member: Member, message: Known, wall_ms: int) -> None:
+        """They told what they know: answer with what they lack, and ask in turn."""
+        base = link.heard_vector if link.heard_vector is not None else member.heard_base
+        vector = whole_vector(message, base)
+        if vector is None:
+            self.send(link, encode_message(Abort(message.exchange, send_whole=True)))
+            return
+        if link.answer is not None:
+            raise Malformed("a second question before the first was answered")
+        if len(vector) > self._options.origins_max:
+            raise Malformed(f"a vector of {len(vector)} origins, where {self._options.origins_max} are allowed")
+        link.heard_vector = vector
+        if len(vector) > WHOLE_PAIRS_MAX:
+            member.heard_base = vector
+        answering = sum(other.answer is not None for other in self.links.values())
+        if not message.reply and answering >= self._options.exchanges_max:
+            self.send(link, encode_message(Abort(message.exchange)))
+            return
+        self.look_for_forks(vector, wall_ms)
+        if link.asked is None:
+            self.ask(link, member, reply=True)
+        assert link.sent_vector is not None
+        delta = self._ledger.snapshot_delta(vector)
+        link.answer = answer(delta, message.exchange, link.sent_vector)
+        if link.cursor is not None and self._ledger.origin is not None:
+            link.cursor = max(link.cursor, delta.known.sequence(self._ledger.origin))
+        self._effects.append(Wake(link.number))
+
+    def look_for_forks(self, vector: VectorClock, wall_ms: int) -> None:
+        """Hold what a peer claims to know against what we know of the same origins."""
+        ledger = self._ledger
+        own, known = ledger.origin, ledger.state.known
+        for origin, sequence in vector.heads.items():
+            tag = vector.tags.get(origin)
+            if origin == own:
+                ours = ledger.our_tag(sequence)
+                if sequence > ledger.head() or (ours is not None and tag is not None and ours != tag):
+                    self.forked(origin, wall_ms)
+            elif known.sequence(origin) == sequence and tag is not None and known.tags.get(origin, tag) != tag:
+                ledger.adopt(origin, wall_ms)
+                self._effects.append(Forked(origin, ours=False))
+
+    def forked(self, origin: bytes, wall_ms: int) -> None:
+        """Somebody else writes under our origin."""
+        self._ledger.remint(wall_ms)
+        self._effects.append(Forked(origin, ours=True))
+
+    # -- staging and joining --------------------------------------------------------------------
+
+    def staged(self, link: Link, member: Member, message: DeltaPart | RosterPart | DeltaEnd, size_bytes: int) -> None:
+        """A piece of the answer to our question; with the last, it may be joined."""
+        asked = link.asked
+        if asked is None or asked.number != message.exchange:
+            return  # an answer to a question that was given up
+        if isinstance(message, DeltaEnd):
+            if link.heard_vector is None:
+                raise Malformed("a delta before any vector")
+            link.asked = None
+            delta = asked.delta(message, link.heard_vector)
+            if asked.number in self.audits:
+                self._compare(asked.number, delta)
+            else:
+                self._joins.append((member.boot, delta))
+        else:
+            asked.part(message, size_bytes, self._options.delta_bytes_max)
+
+    def _compare(self, number: int, theirs: Delta) -> None:
+        self.audits.discard(number)
+        ledger = self._ledger
+        differing = []
+        for key, held in list(ledger.state.live.items()):
+            sent = {write.dot: write for write in each(theirs.siblings.get(key))}
+            for write in each(held):
+                if theirs.known.knows(write.dot) and sent.get(write.dot) != write:
+                    differing.append((key, write))
+        ledger.rewrite(differing, ledger.clock.latest >> 16)
+
+    def aborted(self, link: Link, member: Member, message: Abort, now: float) -> None:
+        """They are busy, or hold no base of ours."""
+        if link.asked is None or link.asked.number != message.exchange:
+            return
+        link.asked = None
+        if message.send_whole:
+            link.sent_vector = member.sent_base = None
+            self.ask(link, member, reply=False)
+        else:
+            self._wants.want(member.boot, now + self._rng.uniform(0.05, 0.3))
+
+    def work(self, now: float, wall_ms: int) -> bool:
+        """Do a slice of the join that waits; return whether there is more to do."""
+        ledger = self._ledger
+        if ledger.joining is None:
+            if not self._joins:
+                return False
+            boot, delta = self._joins.popleft()
+            if not ledger.begin_join(delta):
+                self.refused_deltas += 1
+                self._wants.want(boot, now)
+                return bool(self._joins)
+            self._joining_for = boot
+            small = len(delta.siblings) <= JOIN_AT_ONCE_KEYS and delta.roster is None
+            if small:
+                while not ledger.prepare_join(JOIN_SLICE_KEYS):
+                    pass
+                self._finish(now, wall_ms)
+            return True
+        if ledger.prepare_join(JOIN_SLICE_KEYS):
+            self._finish(now, wall_ms)
+        return True
+
+    def _finish(self, now: float, wall_ms: int) -> None:
+        ledger = self._ledger
+        ledger.finish_join(wall_ms)
+        self.joined_deltas += 1
+        member = self._membership.members.get(self._joining_for)
+        if member is not None:
+            member.synced_at = now
+        for origin in list(self._wants.gaps):
+            self._wants.filled(origin, ledger.state.known.sequence(origin))
+        self._effects.append(Synced(self._joining_for))
+
+    # -- what a link sends ----------------------------------------------------------------------
+
+    def pull(self, link: Link) -> list[bytes]:
+        """Return what the link shall send next, some 64 KiB at most; nothing when it may rest."""
+        if link.control:
+            messages = list(link.control)
+            link.control.clear()
+            return messages
+        if link.answer is not None:
+            part = next(link.answer, None)
+            if part is not None:
+                return [part]
+            link.answer = None
+        if link.cursor is None or self._ledger.outbox is None:
+            return []
+        return self._pull_batches(link)
+
+    def _pull_batches(self, link: Link) -> list[bytes]:
+        ledger, outbox = self._ledger, self._ledger.outbox
+        assert outbox is not None
+        assert link.cursor is not None
+        with ledger.lock:
+            found = outbox.after(link.cursor, PULL_BYTES_MAX)
+            if found == [] and len(outbox.open):
+                outbox.close_into(ledger.state.known)
+                found = outbox.after(link.cursor, PULL_BYTES_MAX)
+        if found is None:  # fell off the ring
+            if not link.busy and link.boot in self._membership.members:
+                self.ask(link, self._membership.members[link.boot], reply=False)
+                return self.pull(link)
+            return []
+        if found:
+            link.cursor = found[-1].batch.until
+        return [encoded.data for encoded in found]
+
+    def close(self, link: Link, reason: str) -> None:
+        """End a link."""
+        self._effects.append(Close(link.number, reason))

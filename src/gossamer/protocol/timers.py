@@ -1,0 +1,198 @@
+"""The passage of time: beacons, probes, gaps, exchanges, forgetting, expiry, each when it is due."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from ..crdt.writes import Key
+from ..wire.messages import PingRequest, SettledQuery
+from .effects import Address, Presence
+
+if TYPE_CHECKING:
+    from .replica import Replica
+
+UPKEEP_S = 10.0
+"""How often delete records, buried writes and forgotten members are looked after."""
+ASK_SETTLED_AGAIN_S = 0.25
+FLOWING_INTERVALS = 10
+"""While writes flow, digests always differ a little: then exchange only so many intervals after the last."""
+
+
+class Timers:
+    """What is due when, for one replica."""
+
+    def __init__(self, replica: Replica, now: float) -> None:
+        self._replica = replica
+        self.static: set[Address] = set()
+        self._beacon_at = now
+        self._upkeep_at = now + UPKEEP_S
+        self._members_at = now
+        self._ticked_at = now
+        self._next = now
+        self._settled_at = now
+        self._deletes: dict[Key, float] = {}
+        self._head = 0
+        self._head_at = now
+
+    def soon(self, now: float) -> None:
+        """Something changed: look again at once."""
+        self._next = now
+
+    def tick(self, now: float, wall_ms: int) -> float:
+        """Do what is due at `now`; return when something is due next."""
+        replica = self._replica
+        if now - self._next > replica.options.stall_s and now - self._ticked_at > replica.options.stall_s:
+            replica.membership.forgive(now)
+            replica.counts["stalls"] += 1
+        self._ticked_at = now
+        if now >= self._beacon_at and not replica.leaving:
+            self._beacon_at = now + replica.interval_s() * replica.rng.uniform(0.5, 1.5)
+            replica.multicast_beacon(now)
+        if now >= self._members_at:
+            self._probe(now, wall_ms)
+        replica.repairs.ask_due(now)
+        self._exchange(now)
+        self._try_hints(now)
+        self._stay_linked(now)
+        if replica.questions and now >= self._settled_at:
+            self._ask_settled(now)
+        if now >= self._upkeep_at:
+            self._upkeep(now, wall_ms)
+        expiry_ms = replica.ledger.state.expiry.next_ms()
+        if expiry_ms is not None and expiry_ms <= self._corrected(wall_ms):
+            replica.ledger.lapse(self._corrected(wall_ms))
+        self._next = self._next_due(now, wall_ms)
+        return self._next
+
+    def _next_due(self, now: float, wall_ms: int) -> float:
+        replica = self._replica
+        due = min(self._beacon_at, self._members_at, self._upkeep_at, replica.wants.next_due())
+        due = min(due, min(replica.hints.values(), default=math.inf))
+        if replica.questions:
+            due = min(due, self._settled_at)
+        expiry_ms = replica.ledger.state.expiry.next_ms()
+        if expiry_ms is not None:
+            due = min(due, now + max(0.0, (expiry_ms - self._corrected(wall_ms)) / 1000))
+        return max(due, now + 0.001)
+
+    def _corrected(self, wall_ms: int) -> int:
+        """Our wall clock, moved by the median of the offsets measured to peers."""
+        return wall_ms + self.offset_ms()
+
+    def offset_ms(self) -> int:
+        """Return the median measured offset of the living peers, ours (0) included."""
+        offsets = [m.offset_ms for m in self._replica.membership.alive() if m.offset_ms is not None]
+        ordered = sorted([0, *offsets])
+        return ordered[len(ordered) // 2] if len(ordered) % 2 else ordered[len(ordered) // 2 - 1]
+
+    # -- members --------------------------------------------------------------------------------
+
+    def _probe(self, now: float, wall_ms: int) -> None:
+        replica = self._replica
+        for member, how in replica.membership.overdue(now):
+            if how == 1:
+                replica.ping(member, replica.exchanges.link_of(member), now, wall_ms)
+            elif how == 2 and member.address is not None:
+                replica.ping(member, None, now, wall_ms)
+                nonce = next(reversed(replica._pings))
+                for helper in replica.membership.helpers(member):
+                    replica._send(helper, PingRequest(nonce, member.boot, *member.address))
+            elif how == 3:
+                replica.gone(member, Presence.FAILED, now)
+        suspects = any(m.presence is Presence.SUSPECT for m in replica.membership.members.values())
+        self._members_at = now + (replica.options.probe_timeout_s / 2 if suspects else replica.interval_s() / 2)
+
+    def _try_hints(self, now: float) -> None:
+        replica = self._replica
+        met = {m.stream_address for m in replica.membership.alive()}
+        for address, due in list(replica.hints.items()):
+            if due > now:
+                continue
+            if address in met or address in replica.own_addresses:
+                del replica.hints[address]
+                continue
+            replica.exchanges.connect(address, now)
+            replica.hints[address] = now + replica.options.retry_peers_s * replica.rng.uniform(0.8, 1.2)
+            if address not in self.static and not self._is_remembered(address):
+                del replica.hints[address]
+        for address in self.static:
+            if address not in replica.hints and address not in met and address not in replica.own_addresses:
+                replica.hints[address] = now + replica.options.retry_peers_s
+
+    def _is_remembered(self, address: Address) -> bool:
+        members = self._replica.membership.members.values()
+        return any(m.stream_address == address and m.presence is Presence.FAILED for m in members)
+
+    def _stay_linked(self, now: float) -> None:
+        """Those whom multicast does not reach are streamed to, up to so many."""
+        replica = self._replica
+        deaf = replica.membership.deaf(now)
+        room = replica.options.push_peers_max
+        if len(deaf) > room:
+            room = math.ceil(math.log2(len(deaf))) + 1
+        for member in deaf[:room]:
+            link = replica.exchanges.link_of(member)
+            if link is None:
+                replica.exchanges.connect(member.stream_address, now)
+            elif link.cursor is None and link.boot is not None and replica.ledger.outbox is not None:
+                link.cursor = member.confirmed.get(replica.ledger.outbox.origin, 0)
+                replica.flush(now)
+
+    # -- exchanges ------------------------------------------------------------------------------
+
+    def _exchange(self, now: float) -> None:
+        replica = self._replica
+        digest: bytes | None = None
+        for boot, due in sorted(replica.wants.wanted.items(), key=lambda item: item[1]):
+            if due > now:
+                break
+            member = replica.membership.members.get(boot)
+            if member is None or not member.alive or member.synced_at >= max(member.beacon_at, due):
+                del replica.wants.wanted[boot]
+                continue
+            digest = digest or replica.ledger.digests()[0]
+            if member.vector_digest == digest:
+                del replica.wants.wanted[boot]
+                replica.confirm_all(member)
+                continue
+            if (
+                self._flowing(now)
+                and not member.steady
+                and now - member.asked_at < FLOWING_INTERVALS * member.interval_s
+            ):
+                replica.wants.wanted[boot] = now + member.interval_s
+                continue
+            if replica.exchanges.begin(member, now):
+                del replica.wants.wanted[boot]
+            else:
+                replica.wants.wanted[boot] = now + replica.rng.uniform(0.02, 0.1)
+
+    def _flowing(self, now: float) -> bool:
+        """Whether writes have been arriving or made within the last interval."""
+        total = sum(self._replica.ledger.state.known.heads.values())
+        if total != self._head:
+            self._head, self._head_at = total, now
+        return now - self._head_at < self._replica.interval_s()
+
+    def _ask_settled(self, now: float) -> None:
+        replica = self._replica
+        self._settled_at = now + ASK_SETTLED_AGAIN_S
+        for origin, sequence in replica.questions:
+            for member in replica.unsettled(origin, sequence):
+                replica._send(member, SettledQuery(origin, sequence))
+
+    # -- upkeep ---------------------------------------------------------------------------------
+
+    def _upkeep(self, now: float, wall_ms: int) -> None:
+        replica = self._replica
+        self._upkeep_at = now + UPKEEP_S
+        options, state = replica.options, replica.ledger.state
+        replica.membership.forget(now)
+        if abs(self.offset_ms()) <= options.expiry_grace_s * 1000:
+            replica.ledger.bury(self._corrected(wall_ms))
+        deletes = list(state.deletes)
+        seen = {key: self._deletes.get(key, now) for key in deletes}
+        excess = max(0, len(deletes) - options.deletes_max)
+        replica.forget([*deletes[:excess], *(k for k, at in seen.items() if now - at > options.forget_deletes_after_s)])
+        self._deletes = {key: at for key, at in seen.items() if key in state.deletes}
