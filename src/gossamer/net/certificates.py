@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 import ssl
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -35,7 +38,6 @@ PEER_ID_BYTES = 16
 
 _NOT_BEFORE = datetime(1950, 1, 1, tzinfo=UTC)
 _NOT_AFTER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-_CAN_LOAD_FROM_MEMORY = hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def peer_id_of(certificate_der: bytes | None) -> bytes:
         )
     try:
         return _hash_of(x509.load_der_x509_certificate(certificate_der).public_key())
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise Malformed(f"What the peer showed is no certificate ({error}), so the stream was closed.") from None
 
 
@@ -160,7 +162,7 @@ def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def _hash_of(key: x509.base.CertificatePublicKeyTypes) -> bytes:
+def _hash_of(key: CertificatePublicKeyTypes) -> bytes:
     encoded = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(encoded).digest()[:PEER_ID_BYTES]
 
@@ -180,7 +182,7 @@ def _as_file(content: bytes) -> Iterator[str]:
     In memory where the system has anonymous files, else in a directory that only we can enter.
     """
     try:
-        if _CAN_LOAD_FROM_MEMORY:
+        if sys.platform == "linux" and os.path.isdir("/proc/self/fd"):
             with os.fdopen(os.memfd_create("gossamer", os.MFD_CLOEXEC), "wb", buffering=0) as file:
                 file.write(content)
                 yield f"/proc/self/fd/{file.fileno()}"
@@ -194,5 +196,5 @@ def _as_file(content: bytes) -> Iterator[str]:
         raise
     except OSError as error:
         raise SecretError(
-            f"The key of this peer could not be handed to TLS ({error}).  Make the temporary directory writable."
+            f"The key of this peer could not be handed to TLS ({error}).  It needs a file in {tempfile.gettempdir()}."
         ) from error

@@ -25,7 +25,6 @@ FILE_NAME = "host.key"
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _READ |= getattr(os, "O_NONBLOCK", 0)  # a pipe in the file's place must not make us wait
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_HAS_OWNERS = hasattr(os, "geteuid")
 
 
 def host_key(directory: Path | None = None) -> bytes:
@@ -44,8 +43,8 @@ def host_key(directory: Path | None = None) -> bytes:
             key = _read(path)
     except OSError as error:
         raise SecretError(
-            f"The host key {path} can be neither read nor made ({error.strerror or error}).  Set GOSSAMER_STATE_DIR to a "
-            "directory of your own on a local disk that can be written, or pass secret=..."
+            f"The host key {path} can be neither read nor made ({error.strerror or error}).  Set GOSSAMER_STATE_DIR to "
+            "a directory of your own, on a local disk that can be written, or pass secret=..."
         ) from error
     if key is None:
         raise SecretError(f"The host key {path} vanished as soon as it was made.  Find out what clears {directory}.")
@@ -53,11 +52,11 @@ def host_key(directory: Path | None = None) -> bytes:
 
 
 def state_directory(environment: Mapping[str, str]) -> Path:
-    """Return where this user's state is kept: the first of these that is set.
+    """Return where this user's state is kept: the first of these that there is.
 
     GOSSAMER_STATE_DIR; XDG_STATE_HOME/gossamer; the system's place for such things in the home
-    directory; for a user without a home, as some services are, a directory of its own
-    under the temporary one.
+    directory, if that is this user's (under sudo it may not be); else, as for some services,
+    a directory of this user under the temporary one.
     """
     if chosen := environment.get("GOSSAMER_STATE_DIR"):
         return Path(chosen).absolute()
@@ -69,9 +68,20 @@ def state_directory(environment: Mapping[str, str]) -> Path:
         home, below = environment.get("HOME", ""), "Library/Application Support/gossamer"
     else:
         home, below = environment.get("HOME", ""), ".local/state/gossamer"
-    if os.path.isdir(home):
+    if os.path.isdir(home) and not _is_of_another(os.stat(home)):
         return Path(home, below)
-    return Path(tempfile.gettempdir(), f"gossamer-{os.geteuid() if _HAS_OWNERS else os.getlogin()}")
+    if sys.platform == "win32":
+        return Path(tempfile.gettempdir(), "gossamer")
+    return Path(tempfile.gettempdir(), f"gossamer-{os.geteuid()}")
+
+
+def _is_of_another(status: os.stat_result) -> bool:
+    """Return whether a file or directory belongs to another user; Windows tells by other means, and keeps them out."""
+    return sys.platform != "win32" and status.st_uid != os.geteuid()
+
+
+def _is_open_to_others(status: os.stat_result, mode_bits: int) -> bool:
+    return sys.platform != "win32" and bool(status.st_mode & mode_bits)
 
 
 def _check_directory(directory: Path) -> None:
@@ -79,12 +89,12 @@ def _check_directory(directory: Path) -> None:
     status = directory.lstat()
     if not stat.S_ISDIR(status.st_mode):
         raise SecretError(f"{directory} is a link, not a directory.  Set GOSSAMER_STATE_DIR to the directory itself.")
-    if _HAS_OWNERS and status.st_uid != os.geteuid():
+    if _is_of_another(status):
         raise SecretError(
             f"{directory} belongs to user {status.st_uid}, who could give you a key of their own.  Remove it, or set "
             "GOSSAMER_STATE_DIR to a directory of yours."
         )
-    if _HAS_OWNERS and status.st_mode & 0o022:
+    if _is_open_to_others(status, 0o022):
         raise SecretError(
             f"Others can write to {directory}, and could give you a key of their own.  Run: chmod 700 {directory}"
         )
@@ -111,11 +121,9 @@ def _read(path: Path) -> bytes | None:
 def _check_file(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise SecretError(f"The host key {path} is no ordinary file.  Delete it; a new one is made.")
-    if not _HAS_OWNERS:
-        return
-    if status.st_uid != os.geteuid():
+    if _is_of_another(status):
         raise SecretError(f"The host key {path} belongs to user {status.st_uid}.  Delete it; a new one is made.")
-    if status.st_mode & 0o077:
+    if _is_open_to_others(status, 0o077):
         raise SecretError(
             f"The host key {path} could be read by others (mode {stat.S_IMODE(status.st_mode):04o}), so it is no "
             "secret.  Delete it; a new one is made."
