@@ -49,14 +49,17 @@ _TEXT_HEADS: Final = tuple(head(TEXT, length) for length in range(256))
 _NAN: Final = b"\xf9\x7e\x00"
 _INFINITY: Final = b"\xf9\x7c\x00"
 _MINUS_INFINITY: Final = b"\xf9\xfc\x00"
-_packed = Struct(">Bd").pack
+_packed_float = Struct(">Bd").pack
+_packed_short = Struct(">BH").pack
 
 
 def encode_integer(number: int) -> bytes:
     """Return an integer within `INTEGER_MIN` and `INTEGER_MAX`; beyond them it raises OverflowError."""
-    if number >= 0:
-        return _UNSIGNED_HEADS[number] if number < 256 else head(UNSIGNED, number)
-    return _NEGATIVE_HEADS[-1 - number] if number >= -256 else head(NEGATIVE, -1 - number)
+    if 0 <= number < 65536:
+        return _UNSIGNED_HEADS[number] if number < 256 else _packed_short(0x19, number)
+    if number < 0:
+        return _NEGATIVE_HEADS[-1 - number] if number >= -256 else head(NEGATIVE, -1 - number)
+    return head(UNSIGNED, number)
 
 
 def encode_text(text: str) -> bytes:
@@ -75,7 +78,7 @@ def encode_bytes(raw: bytes) -> bytes:
 def encode_float(number: float) -> bytes:
     """Return a float: eight bytes, but one short form for every NaN and for each infinity, as cbor2 has it."""
     if number - number == 0.0:  # finite
-        return _packed(0xFB, number)
+        return _packed_float(0xFB, number)
     if number != number:
         return _NAN
     return _INFINITY if number > 0 else _MINUS_INFINITY

@@ -17,6 +17,7 @@ from typing import Any, Final, NoReturn
 import cbor2
 
 from ..errors import Malformed
+from .bounds import count_containers
 
 DEPTH_MAX: Final = 16
 """Containers within containers in one message."""
@@ -27,7 +28,7 @@ CONTAINERS_MAX: Final = 1 << 16
 ITEMS_MAX: Final = 1 << 19
 """Items in one message, all levels together: eight columns of 65 536."""
 
-# Sized so that a single frame (256 KiB) never needs the walk below: it cannot hold more items, and seldom more openers.
+# Sized so that a single frame (256 KiB) never needs to be walked: it cannot hold more items, and seldom more openers.
 _UNWALKED_BYTES: Final = 1 << 18
 
 _NOT_OPENERS: Final = bytes(byte for byte in range(256) if not 0x80 <= byte < 0xC0)
@@ -78,34 +79,6 @@ def decode_strict(data: bytes, *, items_max: int = ITEMS_MAX) -> Any:
     return message
 
 
-def refuse_too_many(data: bytes, items_max: int, containers_max: int) -> None:
-    """Walk the heads of `data` without building anything; raise `Malformed` where there are too many.
-
-    Stops at the first head beyond either bound.  What is wrong otherwise is left to the decoder.
-    """
-    at = items = containers = 0
-    end = len(data)
-    while at < end:
-        first = data[at]
-        at += 1
-        items += 1
-        number = first & 31
-        if number >= 24:
-            if number > 27:
-                raise Malformed("indefinite or reserved length")
-            width = 1 << (number - 24)
-            number = int.from_bytes(data[at : at + width], "big")
-            at += width
-        if 0x40 <= first < 0x80:
-            at += number
-        elif 0x80 <= first < 0xC0:
-            containers += 1
-            if containers > containers_max:
-                raise Malformed(f"more than {containers_max} containers")
-        if items > items_max:
-            raise Malformed(f"more than {items_max} items")
-
-
 def _refuse_growth(data: bytes, items_max: int) -> None:
     """Refuse what would take much more memory than it has bytes; the cheap test goes first."""
     if len(data) <= min(items_max, _UNWALKED_BYTES):
@@ -113,7 +86,7 @@ def _refuse_growth(data: bytes, items_max: int) -> None:
         if openers <= CONTAINERS_MAX:
             return
     try:
-        refuse_too_many(data, items_max, CONTAINERS_MAX)
+        count_containers(data, CONTAINERS_MAX, items_max)
     except Malformed as error:
         raise Malformed(f"a message was dropped: {error}") from None
 
