@@ -49,6 +49,7 @@ class TlsStream:
         self._tls = tls
         self._transport = tls.transport_stream
         self._statistics = statistics
+        self._broken_by = ""
         self.peer = peer
         self.address = address
 
@@ -62,9 +63,10 @@ class TlsStream:
                 await self._tls.send_all(piece)
                 self._statistics.stream_bytes_sent += len(piece)
         except BaseException as error:
-            self.abort()
             if isinstance(error, _BROKEN):
                 raise self._broken("sending to", error) from error
+            self._broken_by = self._broken_by or "an earlier send was cancelled halfway"
+            self.abort()
             raise
 
     async def receive(self) -> bytes:
@@ -72,7 +74,6 @@ class TlsStream:
         try:
             received = await self._tls.receive_some(RECEIVE_BYTES_MAX)
         except _BROKEN as error:
-            self.abort()
             raise self._broken("receiving from", error) from error
         self._statistics.stream_bytes_received += len(received)
         return bytes(received)
@@ -83,15 +84,20 @@ class TlsStream:
             with trio.move_on_after(_GOODBYE_S), contextlib.suppress(*_BROKEN):
                 await self._tls.aclose()
         finally:
+            self._broken_by = self._broken_by or "it was closed here"
             self._transport.close()
 
     def abort(self) -> None:
         """Close at once: nothing more leaves, and both ends' waiters get an error."""
+        self._broken_by = self._broken_by or "it was closed here"
         self._transport.abort()
 
     def _broken(self, doing: str, error: Exception) -> NetworkError:
+        """Abort, and return an error that names what broke the stream first."""
+        self._broken_by = self._broken_by or reason_of(error)
+        self._transport.abort()
         host, port = self.address
-        return NetworkError(f"{doing} peer {self.peer.hex()[:8]} at {host}:{port} failed: {reason_of(error)}")
+        return NetworkError(f"{doing} peer {self.peer.hex()[:8]} at {host}:{port} failed: {self._broken_by}")
 
 
 class PatientTransport(trio.abc.Stream):
@@ -229,7 +235,7 @@ def reason_of(error: BaseException) -> str:
         case trio.ClosedResourceError():
             return "it was closed here"
         case OSError():
-            return error.strerror or str(error)
+            return (error.strerror or str(error)).rpartition(": ")[2]  # trio puts the address before it
         case _:
             return str(error.__cause__ or error) or "the other end closed it without a goodbye"
 
