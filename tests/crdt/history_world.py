@@ -15,7 +15,7 @@ from history_peer import GRACE_MS, Peer, Put
 
 from gossamer.crdt.dots import Origin
 from gossamer.crdt.vector_clock import VectorClock
-from gossamer.crdt.writes import Batch, Delta, Key
+from gossamer.crdt.writes import Batch, Delta, Key, each
 
 
 def numbered_origin(number: int) -> Origin:
@@ -187,6 +187,9 @@ class World:
         for slot in self.alive:
             self.bury(slot)
             self.sum_up(slot, 1 << 30)
+            for key, siblings in self.peers[slot].state.live.items():
+                if any(write.expires_ms for write in each(siblings)):
+                    raise Wrong(f"{slot} holds what expired long ago: {siblings} of {key!r}")
         for here, there in pairs:
             self._check_agreed(here, there)
 

@@ -306,6 +306,20 @@ def test_what_a_delta_brought_is_passed_on_in_the_next_delta():
     assert shown(world, 2) == {"k": "v", "l": "w", "own": "so that it knows somebody"}
 
 
+def test_a_delta_does_not_bring_back_what_was_replaced_here():
+    world = mesh(0, 0, 0)
+    world.write(0, {"k": put("dead")})
+    world.catch_up(1, 0)
+    world.write(0, {"k": DELETE})
+    world.write(2, {"k": put("concurrent")})
+    world.catch_up(1, 2)
+
+    world.catch_up(0, 1)
+
+    assert held(world, 1, "k") == {"dead", "concurrent"}
+    assert held(world, 0, "k") == {"concurrent"}
+
+
 def test_a_delete_travels_on_through_one_who_only_heard_of_it():
     world = mesh(0, 0, 0)
     world.write(0, {"k": put("v")})
@@ -618,16 +632,16 @@ def test_a_put_over_an_expired_one_replaces_it_everywhere():
 
 
 def test_a_fast_clock_does_not_take_a_value_from_one_whose_clock_is_slow():
-    world = mesh(GRACE_MS // 2, -GRACE_MS // 2)
+    world = mesh(GRACE_MS // 2, -GRACE_MS // 2, -GRACE_MS // 2)
     world.write(1, {"k": put("short", ttl_ms=10)})
     world.catch_up(0, 1)
     world.wall_ms += 5
 
     world.bury(0)
-    world.catch_up(1, 0)
+    world.catch_up(2, 0)
 
     assert shown(world, 0) == {}
-    assert shown(world, 1) == {"k": "short"}
+    assert shown(world, 1) == shown(world, 2) == {"k": "short"}
 
 
 def test_when_the_winner_expires_an_older_concurrent_write_shows_again():
@@ -740,6 +754,33 @@ def test_a_digest_tells_keys_origins_stamps_and_values_apart(other):
         digests.add(state.digest.value())
 
     assert len(digests) == 2
+
+
+def test_a_digest_covers_the_writes_that_lost_too():
+    winners, conflict = LWWMap(), LWWMap()
+    for state in (winners, conflict):
+        state.write(TWO, "k", b"winner", 2)
+    conflict.apply(Batch(ONE, 0, 1, ["k"], [Write(1, ONE, 1, b"loser")]))
+
+    for state in (winners, conflict):
+        state.digest.refresh(state.live, 10)
+
+    assert winners.digest.value() != conflict.digest.value()
+
+
+def test_what_expired_is_dropped_after_the_grace_and_not_before():
+    world = mesh(0, 0)
+    world.write(0, {"k": put("short", ttl_ms=5)})
+    world.catch_up(1, 0)
+
+    world.wall_ms += 5 + GRACE_MS - 1
+    world.bury(1)
+    early = held(world, 1, "k")
+    world.wall_ms += 1
+    world.bury(1)
+
+    assert early == {"short"}
+    assert held(world, 1, "k") == set()
 
 
 def test_a_write_put_again_under_another_origin_replaces_only_the_old_one():
