@@ -1,4 +1,5 @@
 import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -228,10 +229,9 @@ def test_sessions_are_bounded_and_the_longest_unheard_is_forgotten():
 
     for other in range(SESSIONS_MAX):
         bob.open(sealer(str(other)).seal(b"hello"))
-        bob.open(from_ann)
+        assert not bob.open(from_ann).fresh
 
     assert bob.sessions == SESSIONS_MAX
-    assert not bob.open(from_ann).fresh
     assert bob.open(from_eve).fresh
 
 
@@ -265,6 +265,16 @@ def test_a_removed_secret_is_refused_in_both_directions():
 # -- threads, forks and clones ----------------------------------------------------------------
 
 
+@pytest.fixture
+def restless_threads():
+    """Threads take turns as often as the interpreter can make them."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("restless_threads")
 def test_threads_never_share_a_number():
     ann, bob = sealer("ann"), sealer("bob")
     threads, each = 4, 2000
@@ -328,7 +338,7 @@ def test_a_clone_never_repeats_a_nonce():
 
 def test_a_twin_that_seals_under_another_key_is_noticed():
     ann = sealer("ann", OLD, NEW)
-    for _ in range(5):
+    for _ in range(2000):
         ann.seal(b"hello")
 
     assert ann.open(sealer("ann", NEW).seal(b"hello")).twin
