@@ -181,7 +181,7 @@ def _read(path: Path) -> Hint | None:
             if not stat.S_ISREG(found.st_mode) or (os.name != "nt" and found.st_uid != os.geteuid()):
                 return None
             content = file.read(FILE_BYTES_MAX + 1)
-        return _decoded(path.stem, content)
+        return _decoded(path.stem, content) if len(content) <= FILE_BYTES_MAX else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
