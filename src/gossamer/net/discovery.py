@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from gossamer.net.multicast import open_group_socket
 from gossamer.net.transport import Address
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ ASK_AGAIN_S = 15.0
 PENDING_MAX = 256
 """Names looked up, and hints not yet taken, at most: a flood of announcements costs no more."""
 
+_MDNS_GROUP, _MDNS_PORT = "224.0.0.251", 5353
 _LOOK_FOR_CHANGES_S = 1.0
 _CLOSING_S = 0.3
 _THREAD_CLOSING_S = 2.0
@@ -170,6 +172,7 @@ class _Session:
         from zeroconf import IPVersion
         from zeroconf.asyncio import AsyncZeroconf
 
+        _check_link(self._announced.addresses)
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
         loop.set_exception_handler(lambda _, context: logger.debug("zeroconf: %s", context.get("message")))
         zeroconf = AsyncZeroconf(interfaces=list(self._announced.addresses), ip_version=IPVersion.V4Only)
@@ -248,3 +251,12 @@ class _Session:
             hinted = self._hinted
         with contextlib.suppress(trio.RunFinishedError):
             self._token.run_sync_soon(hinted.set, idempotent=True)
+
+
+def _check_link(addresses: Sequence[str]) -> None:
+    """Raise `OSError` where zeroconf would: it would leave the sockets open that it had by then."""
+    with open_group_socket("", _MDNS_PORT) as probe:
+        for address in addresses:
+            request = socket.inet_aton(_MDNS_GROUP) + socket.inet_aton(address)
+            probe.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
+            probe.setsockopt(socket.IPPROTO_IP, socket.IP_DROP_MEMBERSHIP, request)
