@@ -1,1 +1,112 @@
-"""Gossamer: a dict that several Python programs share, with no server."""
+"""Gossamer: a dict that several Python programs share, with no server.
+
+    import gossamer
+
+    with gossamer.join("lab") as mesh:
+        mesh["bench/3/temp"] = 21.5
+
+See `join` (scripts) and `open_mesh` (trio).  Importing this imports nothing heavy: names
+are loaded when they are first used (PEP 562).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .blocking import BlockingMesh, join
+    from .errors import (
+        ConfigurationError,
+        ForkedMesh,
+        FrozenValue,
+        GossamerError,
+        InvalidKey,
+        Malformed,
+        MeshClosed,
+        MeshTimeout,
+        NetworkError,
+        Refused,
+        SecretError,
+        UnsendableValue,
+        ValueTooLarge,
+        WrongThread,
+    )
+    from .handle import Peer, PeerStatus, Status
+    from .mesh import Mesh, open_mesh
+    from .options import Options
+    from .views.changes import Change
+    from .views.mapping import Entry, Scope
+    from .wire.registered import Unknown, register
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "blocking": ("BlockingMesh", "join"),
+    "errors": (
+        "ConfigurationError",
+        "ForkedMesh",
+        "FrozenValue",
+        "GossamerError",
+        "InvalidKey",
+        "Malformed",
+        "MeshClosed",
+        "MeshTimeout",
+        "NetworkError",
+        "Refused",
+        "SecretError",
+        "UnsendableValue",
+        "ValueTooLarge",
+        "WrongThread",
+    ),
+    "handle": ("Peer", "PeerStatus", "Status"),
+    "mesh": ("Mesh", "open_mesh"),
+    "options": ("Options",),
+    "views.changes": ("Change",),
+    "views.mapping": ("Entry", "Scope"),
+    "wire.registered": ("Unknown", "register"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "BlockingMesh",
+    "Change",
+    "ConfigurationError",
+    "Entry",
+    "ForkedMesh",
+    "FrozenValue",
+    "GossamerError",
+    "InvalidKey",
+    "Malformed",
+    "Mesh",
+    "MeshClosed",
+    "MeshTimeout",
+    "NetworkError",
+    "Options",
+    "Peer",
+    "PeerStatus",
+    "Refused",
+    "Scope",
+    "SecretError",
+    "Status",
+    "Unknown",
+    "UnsendableValue",
+    "ValueTooLarge",
+    "WrongThread",
+    "join",
+    "open_mesh",
+    "register",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'gossamer' has no attribute {name!r}")
+    value = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -45,6 +45,9 @@ class Options:
     retry_peers_s: float = 5.0
     """Seconds between attempts to reach static and remembered addresses that do not answer."""
 
+    linger_s: float = 1.0
+    """Seconds that leaving may take to send the last writes and hear one peer confirm them."""
+
     forget_peer_after_s: float = 3600.0
     """Seconds after which a failed or departed peer is no longer listed or tried."""
 

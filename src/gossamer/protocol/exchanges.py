@@ -219,6 +219,10 @@ class Exchanges:
         else:
             self._wants.want(member.boot, now + self._rng.uniform(0.05, 0.3))
 
+    def waiting(self) -> bool:
+        """Whether a join waits or is under way."""
+        return bool(self._joins) or self._ledger.joining is not None
+
     def work(self, now: float, wall_ms: int) -> bool:
         """Do a slice of the join that waits; return whether there is more to do."""
         ledger = self._ledger

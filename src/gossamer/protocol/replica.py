@@ -87,13 +87,14 @@ class Replica:
         observer: Observer,
         now: float,
         multicast: bool = True,
+        ledger: Ledger | None = None,
     ) -> None:
         self.identity = identity
         self.options = options
         self.rng = rng
         self.effects: list[Effect] = []
         self.counts: Counter[str] = Counter()
-        self.ledger = Ledger(options, rng, lock, observer)
+        self.ledger = ledger or Ledger(options, rng, lock, observer)
         self.membership = Membership(options, rng)
         self.wants = AntiEntropy(options, rng)
         self.exchanges = Exchanges(self.ledger, self.membership, self.wants, self.effects, options, rng)
@@ -281,6 +282,10 @@ class Replica:
     def work(self, now: float, wall_ms: int) -> bool:
         """Do one short slice of what takes long; return whether there is more."""
         return self.exchanges.work(now, wall_ms)
+
+    def attention(self, now: float) -> bool:
+        """Whether `tick` or `work` should be called at once."""
+        return self.timers.due(now) or self.exchanges.waiting()
 
     # -- members --------------------------------------------------------------------------------
 

@@ -39,6 +39,10 @@ class Timers:
         """Something changed: look again at once."""
         self._next = now
 
+    def due(self, now: float) -> bool:
+        """Whether something is due."""
+        return self._next <= now
+
     def tick(self, now: float, wall_ms: int) -> float:
         """Do what is due at `now`; return when something is due next."""
         replica = self._replica

@@ -255,6 +255,10 @@ class Listeners:
             for fn in self._on_conflict:
                 self._call(fn, fn, raw.key, values)
 
+    def call(self, fn: Callable[[], Any]) -> None:
+        """Call `fn`; log what it raises."""
+        self._call(fn, fn)
+
     def _call(self, fn: Callable[..., Any], call: Callable[..., Any], *args: Any) -> None:
         try:
             call(*args)

@@ -73,10 +73,14 @@ class MeshMapping(MutableMapping[Any, Any]):
         self._writer_of = writer_of
         self._read: dict[Any, Any] = {}
         self._yielded: dict[int, tuple[Any, Write]] = {}
-        self._batching = 0
+        self._detour = 0
+        """How many reasons there are that a read cannot go straight: open batches, or a fork."""
         self._reserved = 0
         self._batch: ContextVar[dict[Any, Row] | None] = ContextVar("batch", default=None)
         self._value_bytes_max = ledger.options.value_bytes_max
+
+    def _before_use(self) -> None:
+        """The state is about to be used, and `_detour` says that there is something to see to first."""
 
     # -- what changed: called under the lock ------------------------------------------------------
 
@@ -97,7 +101,8 @@ class MeshMapping(MutableMapping[Any, Any]):
     # -- reading --------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> Any:
-        if self._batching:
+        if self._detour:
+            self._before_use()
             row = self._row(key)
             if row is not None:
                 return _decoded(row, key)
@@ -123,7 +128,8 @@ class MeshMapping(MutableMapping[Any, Any]):
         return value
 
     def __contains__(self, key: object) -> bool:
-        if self._batching:
+        if self._detour:
+            self._before_use()
             row = self._row(key)
             if row is not None:
                 return row[0] is not None
@@ -131,8 +137,10 @@ class MeshMapping(MutableMapping[Any, Any]):
         return held is not None and winner(held, self._wall_ms()) is not None and type(key) is not SpaceKey
 
     def __len__(self) -> int:
-        if self._batching and self._batch.get() is not None:
-            return len(self.snapshot())
+        if self._detour:
+            self._before_use()
+            if self._batch.get() is not None:
+                return len(self.snapshot())
         self._lapse()
         return len(self._live) - len(self._ledger.state.expiry.hidden) - self._reserved
 
@@ -173,6 +181,8 @@ class MeshMapping(MutableMapping[Any, Any]):
 
     def _visible(self) -> list[tuple[Any, Write]]:
         """Every visible (key, write), as of one moment, in the order in which the keys were first seen here."""
+        if self._detour:
+            self._before_use()
         self._lapse()
         now_ms = self._wall_ms()
         with self._ledger.lock:
@@ -181,7 +191,7 @@ class MeshMapping(MutableMapping[Any, Any]):
         if not (simple and all(type(held) is Write and held[4] < 65536 for _, held in rows)):
             rows = [(key, winner(held, now_ms)) for key, held in rows if type(key) is not SpaceKey]
             rows = [row for row in rows if row[1] is not None]
-        batch = self._batch.get() if self._batching else None
+        batch = self._batch.get() if self._detour else None
         if batch:
             merged = dict(rows)
             for key, (data, meta) in batch.items():
@@ -193,7 +203,7 @@ class MeshMapping(MutableMapping[Any, Any]):
         return rows
 
     def _decoded_of(self, key: Any, write: Write) -> Any:
-        if write.sequence and not self._batching:
+        if write.sequence and not self._detour:
             value = self._read.get(key, _ABSENT)
             if value is not _ABSENT and self._live.get(key) is write:
                 return value
@@ -212,7 +222,7 @@ class MeshMapping(MutableMapping[Any, Any]):
         data = encode_value(value)
         if len(data) > self._value_bytes_max:
             self._too_large(key, data)
-        if self._batching and (batch := self._batch.get()) is not None:
+        if self._detour and (batch := self._batch.get()) is not None:
             batch[key] = data, 0
             return
         self._ledger.write(key, data, self._wall_ms())
@@ -232,7 +242,7 @@ class MeshMapping(MutableMapping[Any, Any]):
         if ttl is not None and not 0 < ttl < 1e9:
             raise ConfigurationError(f"ttl is {ttl!r}; it must be a number of seconds above 0 and below 1e9")
         meta = expiry_meta(flags, now_ms + max(1, round(ttl * 1000))) if ttl is not None else flags
-        if self._batching and (batch := self._batch.get()) is not None:
+        if self._detour and (batch := self._batch.get()) is not None:
             batch[key] = data, meta
             return
         self._ledger.write(key, data, now_ms, meta)
@@ -249,7 +259,7 @@ class MeshMapping(MutableMapping[Any, Any]):
             raise KeyError(key)
         key = checked_key(key)
         self._yielded.pop(get_ident(), None)
-        if self._batching and (batch := self._batch.get()) is not None:
+        if self._detour and (batch := self._batch.get()) is not None:
             batch[key] = None, 0
             return
         self._ledger.write(key, None, self._wall_ms())
@@ -311,13 +321,13 @@ class MeshMapping(MutableMapping[Any, Any]):
         rows: dict[Any, Row] = {}
         token = self._batch.set(rows)
         with self._ledger.lock:
-            self._batching += 1
+            self._detour += 1
         try:
             yield
         finally:
             self._batch.reset(token)
             with self._ledger.lock:
-                self._batching -= 1
+                self._detour -= 1
         if rows:
             self._ledger.write_many(((key, data, meta) for key, (data, meta) in rows.items()), self._wall_ms())
             self._wrote()

@@ -1,0 +1,140 @@
+"""The life of a mesh in a trio loop: find others, catch up, take part, say goodbye."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import trio
+
+from .errors import NetworkError
+from .handle import MeshHandle
+from .net.rendezvous import announce, neighbours
+from .net.streams import resolve
+
+logger = logging.getLogger("gossamer.mesh")
+
+LOOK_ON_DISK_S = 1.0
+RESOLVE_AGAIN_S = 30.0
+ANSWER_S = 1.0
+"""How long, alone, we wait for a peer that we were told of to answer."""
+
+
+@asynccontextmanager
+async def living(
+    handle: MeshHandle, linger_s: float, tasks: Sequence[Callable[[], Awaitable[None]]] = ()
+) -> AsyncIterator[None]:
+    """Run `handle`, and `tasks` beside it, while the block runs.  What the block raises comes out in no group."""
+    raised: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            for task in tasks:
+                nursery.start_soon(task)
+            try:
+                await take_part(handle, nursery)
+                yield
+            except trio.Cancelled:
+                raise
+            except BaseException as error:
+                raised = error
+            finally:
+                with trio.CancelScope(shield=True):
+                    await say_goodbye(handle, linger_s)
+                nursery.cancel_scope.cancel()
+    finally:
+        handle.dispose()
+    if raised is not None:
+        raise raised
+
+
+async def take_part(handle: MeshHandle, nursery: trio.Nursery) -> None:
+    """Start, and return once caught up with who was found within `settle_s`, or alone."""
+    await nursery.start(handle.driver.run)
+    nursery.start_soon(_look_on_disk, handle)
+    for text in handle.arguments.peers:
+        nursery.start_soon(_try_static, handle, text)
+    if not handle.arguments.host_only:
+        nursery.start_soon(_discover, handle)
+    started = time.monotonic()
+    replica, options = handle.replica, handle.options
+    with trio.move_on_after(options.join_timeout_s):
+        while True:
+            now = time.monotonic()
+            waited_s = now - started
+            calling = not replica.membership.members and bool(replica.hints) and waited_s < ANSWER_S
+            if waited_s >= options.settle_s and not calling and not replica.catching_up(now):
+                return
+            await trio.sleep(0.005 if waited_s >= options.settle_s else options.settle_s - waited_s)
+    logger.warning("joined %r without having caught up: %s", handle.name, handle.status().why)
+
+
+async def say_goodbye(handle: MeshHandle, linger_s: float) -> None:
+    """Let nobody write any more, send what was written, and tell the others."""
+    if not handle.refuse_writes():
+        return
+    if not await handle.driver.close(linger_s):
+        logger.warning(
+            "closed %r before any peer confirmed its last writes (%d unsent): %s",
+            handle.name,
+            handle.status().unsent,
+            "they are lost unless another peer had heard them",
+        )
+
+
+async def _look_on_disk(handle: MeshHandle) -> None:
+    """Find peers of this user on this host where there is no multicast: each leaves a file."""
+    identity, tag = handle.replica.identity, handle.mesh_tag
+    announcement = announce(
+        boot=identity.boot,
+        tag=tag,
+        address="127.0.0.1",
+        stream_port=identity.stream_port,
+        unicast_port=identity.unicast_port,
+    )
+    try:
+        while True:
+            for hint in neighbours(tag, own_boot=identity.boot):
+                if hint.boot not in handle.replica.membership.members:
+                    handle.replica.hint(hint.stream_address, time.monotonic())
+            handle.driver.perform()
+            await trio.sleep(LOOK_ON_DISK_S)
+    finally:
+        announcement.close()
+
+
+async def _try_static(handle: MeshHandle, text: str) -> None:
+    """Look up a static peer's address, and keep looking: names move."""
+    host, port = handle.static_address(text)
+    told = False
+    while True:
+        try:
+            found = await resolve(host, port)
+        except (NetworkError, OSError) as error:
+            if not told:
+                told = True
+                logger.warning("the static peer %r has no address: %s; trying again", text, error)
+            found = []
+        for address in found:
+            handle.replica.hint(address, time.monotonic(), static=True)
+        handle.driver.perform()
+        await trio.sleep(RESOLVE_AGAIN_S)
+
+
+async def _discover(handle: MeshHandle) -> None:
+    """Ask zeroconf for hints."""
+    from .net.discovery import discover
+
+    def hint(address: tuple[str, int]) -> None:
+        handle.replica.hint(address, time.monotonic())
+        handle.driver.perform()
+
+    await discover(
+        peer_id=handle.replica.identity.peer,
+        tag=handle.discovery_tag,
+        stream_port=handle.replica.identity.stream_port,
+        addresses=lambda: [host for host, _ in handle.network.unicast_addresses],
+        on_hint=hint,
+        lonely=lambda: not handle.replica.membership.alive(),
+    )

@@ -1,0 +1,373 @@
+"""Carries a replica on a network: brings it what is heard, performs what it asks, decides nothing.
+
+One loop owns the protocol.  A program's writes never wait for it: an idle peer seals and
+sends from the thread that writes, a busy one sets a flag that wakes the loop at most once
+a burst.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import trio
+
+from ..errors import GossamerError, Malformed, NetworkError, Refused
+from ..options import Options
+from ..protocol.effects import Close, Connect, Effect, LinkId, Multicast, Notice, Unicast, Wake
+from ..protocol.replica import Replica
+from ..wire.framing import DATAGRAM_BODY_MAX, FrameParser, body, frames, messages_in
+from ..wire.sealing import Cause, RefusedDatagram, Sealer
+from .transport import Address, Network, Stream
+
+logger = logging.getLogger("gossamer.net")
+
+IDLE_S = 0.0005
+"""A peer that has sent nothing for so long sends from the writing thread."""
+REFRESH_S = 3.0
+FOREIGN_MAX = 256
+QUIET_S = 0.25
+"""After so long without a write, the state digest is brought up to date."""
+DIGEST_SLICE_KEYS = 200
+SEND_BYTES = 64 << 10
+
+
+def wall_ms() -> int:
+    """Return the wall clock, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True, eq=False)
+class _LiveLink:
+    stream: Stream
+    ready: trio.Event = field(default_factory=trio.Event)
+
+
+class Driver:
+    """One replica on one network.  Only `wrote` and `call_soon` may be called from other threads."""
+
+    def __init__(
+        self,
+        replica: Replica,
+        network: Network,
+        sealer: Sealer,
+        options: Options,
+        on_notice: Callable[[Notice], None],
+        on_tick: Callable[[], None],
+    ) -> None:
+        self.replica = replica
+        self.network = network
+        self.sealer = sealer
+        self.refused: Counter[str] = Counter()
+        self.foreign: Counter[tuple[str, str]] = Counter()
+        """Datagrams of other meshes, by (mesh tag, host): what `doctor` shows."""
+        self.closing = False
+        self.linger_s: float | None = None
+        self._options = options
+        self._on_notice = on_notice
+        self._on_tick = on_tick
+        self._links: dict[LinkId, _LiveLink] = {}
+        self._numbers = 0
+        self._token: trio.lowlevel.TrioToken | None = None
+        self._nursery: trio.Nursery | None = None
+        self._woken = trio.Event()
+        self._dirty = False
+        self._direct = False
+        self._sent_at = 0.0
+        self._flush = False
+
+    # -- from any thread ------------------------------------------------------------------------
+
+    def wrote(self) -> None:
+        """Something was written: send it now if we are idle, else let the loop send it soon."""
+        if self._dirty:
+            return
+        now = time.monotonic()
+        if self._direct and now - self._sent_at > IDLE_S:
+            self._sent_at = now
+            messages = self.replica.next_datagram(now)
+            if messages is not None:
+                self.network.multicast(self.sealer.seal(body(messages)))
+                outbox = self.replica.ledger.outbox
+                if outbox is None or outbox.idle:
+                    return
+        self._dirty = True
+        self.call_soon(self._on_wrote)
+
+    def call_soon(self, fn: Callable[[], object]) -> None:
+        """Run `fn` in the loop soon; do nothing if the loop has ended."""
+        token = self._token
+        if token is not None:
+            try:
+                token.run_sync_soon(fn)
+            except trio.RunFinishedError:
+                self._token = None
+
+    def abandon(self) -> None:
+        """In a forked child: the loop and its sockets belong to the parent."""
+        self._token = None
+        self._direct = False
+        self._dirty = True  # so that a write does not try to send
+
+    def _on_wrote(self) -> None:
+        self._dirty = False  # before the outbox is looked at: a write from now on wakes us again
+        self._flush = True
+        self._woken.set()
+
+    # -- the loop ---------------------------------------------------------------------------------
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Live, until cancelled."""
+        self._token = trio.lowlevel.current_trio_token()
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                self.replica.start(time.monotonic())
+                self._perform()
+                nursery.start_soon(self.network.receive, self._on_datagram)
+                nursery.start_soon(self.network.listen, self._on_stream)
+                nursery.start_soon(self._refresh)
+                task_status.started()
+                await self._keep_time()
+        finally:
+            self._nursery = None
+            self._direct = False
+            for live in self._links.values():
+                live.stream.abort()
+
+    async def _keep_time(self) -> None:
+        replica = self.replica
+        while True:
+            now = time.monotonic()
+            if self._flush:
+                self._flush = False
+                replica.flush(now)
+                self._sent_at = now
+            due = replica.tick(now, wall_ms())
+            self._perform()
+            while replica.work(time.monotonic(), wall_ms()):
+                self._perform()
+                await trio.lowlevel.checkpoint()
+            self._perform()
+            self._direct = self._is_direct(now)
+            self._on_tick()
+            if await self._sleep(due):
+                await self._digest()
+
+    def _is_direct(self, now: float) -> bool:
+        alive = self.replica.membership.alive()
+        return bool(alive) and self.replica.multicast and all(m.hears_by_multicast(now) for m in alive)
+
+    async def _sleep(self, due: float) -> bool:
+        """Wait until `due` or until woken; return whether the digest should be looked after."""
+        state = self.replica.ledger.state
+        behind = bool(state.digest.touched)
+        wait_s = max(0.0, due - time.monotonic())
+        with trio.move_on_after(min(wait_s, QUIET_S) if behind else wait_s):
+            await self._woken.wait()
+        woken = self._woken.is_set()
+        if woken:
+            self._woken = trio.Event()
+        return behind and not woken
+
+    async def _digest(self) -> None:
+        """Bring the state digest up to date, in slices, while nothing else happens."""
+        writes = self.replica.ledger.writes
+        while not self._woken.is_set() and self.replica.ledger.writes == writes:
+            if self.replica.ledger.refresh_digest(DIGEST_SLICE_KEYS):
+                return
+            await trio.lowlevel.checkpoint()
+
+    async def _refresh(self) -> None:
+        while True:
+            await trio.sleep(REFRESH_S)
+            if await self.network.refresh():
+                self.replica.multicast = self.network.has_multicast
+                self.replica.start(time.monotonic())
+                self._perform()
+
+    # -- datagrams ------------------------------------------------------------------------------
+
+    def _on_datagram(self, datagram: bytes, source: Address, multicast: bool) -> None:
+        try:
+            opened = self.sealer.open(datagram)
+        except RefusedDatagram as refused:
+            self._refuse(refused.cause, datagram, source)
+            return
+        if not opened.fresh:
+            self.refused["replayed or doubled"] += 1
+            return
+        if opened.twin:
+            self.refused["under our own boot: this machine was cloned"] += 1
+            self.replica.exchanges.forked(self.replica.ledger.origin or b"", wall_ms())
+            return
+        try:
+            messages = messages_in(opened.body)
+        except Malformed:
+            self.refused["malformed"] += 1
+            return
+        now = time.monotonic()
+        self.replica.hear(opened.boot, source, multicast, messages, now, wall_ms())
+        self._perform()
+        if self.replica.attention(now):
+            self._woken.set()
+
+    def _refuse(self, cause: Cause, datagram: bytes, source: Address) -> None:
+        self.refused[cause.name.lower().replace("_", " ")] += 1
+        if cause is Cause.FOREIGN_MESH and len(self.foreign) < FOREIGN_MAX:
+            tag = self.sealer.foreign(datagram)
+            name = (tag.hex() if tag else "", source[0])
+            if name not in self.foreign:
+                logger.info(
+                    "a peer of another mesh or with another secret is at %s (tag %s): to meet it, give both the "
+                    "same name and secret",
+                    *name[::-1],
+                )
+            self.foreign[name] += 1
+
+    # -- effects --------------------------------------------------------------------------------
+
+    def perform(self) -> None:
+        """Do what the replica asks, after something was asked of it directly."""
+        self._perform()
+        self._woken.set()
+
+    def _perform(self) -> None:
+        effects = self.replica.effects
+        while effects:
+            waiting, effects[:] = effects[:], []
+            for effect in waiting:
+                self._do(effect)
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Multicast(messages):
+                self.network.multicast(self.sealer.seal(body(messages)))
+            case Unicast(messages, to):
+                for group in _fitting(messages):
+                    self.network.unicast(self.sealer.seal(body(group)), to)
+            case Connect(to):
+                if self._nursery is not None and not self.closing:
+                    self._nursery.start_soon(self._connect, to)
+            case Wake(number):
+                live = self._links.get(number)
+                if live is not None:
+                    live.ready.set()
+            case Close(number, reason):
+                live = self._links.get(number)
+                if live is not None:
+                    logger.debug("closing a stream to %s: %s", live.stream.address, reason)
+                    live.stream.abort()
+            case _:
+                self._on_notice(effect)
+
+    # -- streams --------------------------------------------------------------------------------
+
+    async def _connect(self, to: Address) -> None:
+        try:
+            stream = await self.network.connect(to)
+        except (NetworkError, Refused) as error:
+            logger.debug("no stream to %s:%s: %s", *to, error)
+            self.replica.connect_failed(to, time.monotonic())
+            self.perform()
+            return
+        try:
+            await self._run_link(stream, to, outgoing=True)
+        finally:
+            stream.abort()
+
+    async def _on_stream(self, stream: Stream) -> None:
+        await self._run_link(stream, stream.address, outgoing=False)
+
+    async def _run_link(self, stream: Stream, address: Address, *, outgoing: bool) -> None:
+        self._numbers += 1
+        number = self._numbers
+        live = self._links[number] = _LiveLink(stream)
+        self.replica.link_opened(number, stream.peer, address, outgoing, time.monotonic())
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write, number, live, nursery.cancel_scope)
+                self._perform()
+                await self._read(number, live)
+                nursery.cancel_scope.cancel()
+        finally:
+            del self._links[number]
+            self.replica.link_closed(number, time.monotonic())
+            self._perform()
+            self._woken.set()
+
+    async def _read(self, number: LinkId, live: _LiveLink) -> None:
+        parser = FrameParser(self._options.message_bytes_max)
+        try:
+            while data := await live.stream.receive():
+                now, wall = time.monotonic(), wall_ms()
+                for message in parser.feed(data):
+                    self.replica.link_heard(number, message, now, wall)
+                self._perform()
+                self._woken.set()
+        except Malformed as error:
+            self.refused["malformed on a stream"] += 1
+            logger.warning("closing a stream to %s, which sent %s", live.stream.address, error)
+        except GossamerError as error:
+            logger.debug("a stream to %s ended: %s", live.stream.address, error)
+
+    async def _write(self, number: LinkId, live: _LiveLink, scope: trio.CancelScope) -> None:
+        try:
+            while True:
+                messages = self.replica.pull(number)
+                if messages:
+                    await live.stream.send(b"".join(frame for message in messages for frame in frames(message)))
+                elif live.ready.is_set():
+                    live.ready = trio.Event()
+                else:
+                    if self.replica.effects:
+                        self._perform()
+                    await live.ready.wait()
+        except NetworkError as error:
+            logger.debug("a stream to %s ended: %s", live.stream.address, error)
+            scope.cancel()
+
+    # -- the end --------------------------------------------------------------------------------
+
+    async def close(self, linger_s: float) -> bool:
+        """Send what was written, wait until a peer confirms it, and say goodbye.  False if nobody confirmed."""
+        replica = self.replica
+        linger_s = linger_s if self.linger_s is None else self.linger_s
+        self.closing = True
+        self._flush = True
+        self._woken.set()
+        origin, head = replica.ledger.origin, replica.ledger.head()
+        alive = replica.membership.alive()
+        confirmed = origin is None or not alive
+        if not confirmed:
+            assert origin is not None
+            replica.ask_settled(origin, head, time.monotonic())
+            with trio.move_on_after(linger_s):
+                while not confirmed:
+                    confirmed = any(m.confirmed.get(origin, 0) >= head for m in replica.membership.alive())
+                    confirmed = confirmed or not replica.membership.alive()
+                    if not confirmed:
+                        await trio.sleep(0.005)
+            replica.forget_question(origin, head)
+        replica.leave(time.monotonic())
+        self._perform()
+        with trio.move_on_after(min(0.1, linger_s)):
+            while any(replica.exchanges.links[n].control for n in self._links if n in replica.exchanges.links):
+                await trio.sleep(0.002)
+        return confirmed
+
+
+def _fitting(messages: Iterable[bytes]) -> list[list[bytes]]:
+    """Share messages out to datagrams that hold them."""
+    groups: list[list[bytes]] = []
+    room = 0
+    for message in messages:
+        if len(message) + 2 > room:
+            groups.append([])
+            room = DATAGRAM_BODY_MAX
+        groups[-1].append(message)
+        room -= len(message) + 2
+    return groups
