@@ -197,12 +197,12 @@ class Driver:
         except RefusedDatagram as refused:
             self._refuse(refused.cause, datagram, source)
             return
-        if not opened.fresh:
-            self.refused["replayed or doubled"] += 1
-            return
         if opened.twin:
             self.refused["under our own boot: this machine was cloned"] += 1
             self.replica.exchanges.forked(self.replica.ledger.origin or b"", wall_ms())
+            return
+        if not opened.fresh:
+            self.refused["replayed or doubled"] += 1
             return
         try:
             messages = messages_in(opened.body)
