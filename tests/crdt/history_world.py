@@ -53,6 +53,10 @@ class World:
         """Return the living slots that hear `slot`."""
         return [there for here, there in self.links if here == slot and there in self.alive]
 
+    def living_links(self) -> list[tuple[int, int]]:
+        """Return the pairs of living slots of which the first hears the second."""
+        return [(here, there) for here, there in self.links if here in self.alive and there in self.alive]
+
     def check(self, slot: int) -> None:
         """Compare one peer with what causality leaves."""
         peer = self.peers[slot]
@@ -174,7 +178,7 @@ class World:
 
     def settle(self) -> None:
         """Let neighbours exchange until nobody learns anything, let all expire, and compare everybody."""
-        pairs = [(here, there) for here, there in self.links if here in self.alive and there in self.alive]
+        pairs = self.living_links()
         for _ in range(200):
             before = [dict(self.peers[slot].state.known.heads) for slot in self.alive]
             for here, there in pairs:
