@@ -60,7 +60,7 @@ def _advice(value: Any) -> str:
         if isinstance(value, base):
             return f"convert it with {conversion}"
     if callable(value):
-        return "code stays where it is: send a name for it, or use mesh.events"
+        return "code stays where it is: send a name that both sides know"
     return "convert it to a dict, or make it a dataclass and call gossamer.register with its class"
 
 

@@ -150,10 +150,15 @@ def registration_named(name: str) -> Registration | None:
     return _by_name.get(name)
 
 
+def is_name(name: object) -> bool:
+    """Tell whether a class may be known by this name."""
+    return type(name) is str and name.isprintable() and 0 < len(name.encode()) <= NAME_BYTES_MAX
+
+
 def _registration(cls: Any, name: Any) -> Registration:
     if not isinstance(cls, type):
         raise ConfigurationError(f"register() takes a class, not {cls!r}")
-    if type(name) is not str or not 0 < len(name.encode(errors="replace")) <= NAME_BYTES_MAX or not name.isprintable():
+    if not is_name(name):
         raise ConfigurationError(f"{name!r} cannot name {cls.__qualname__}: a name is 1 to 255 printable characters")
     if issubclass(cls, Flag):
         return RegisteredFlag(name, cls)

@@ -75,6 +75,8 @@ def _encode_datetime(moment: datetime | time) -> bytes:
 
 
 def _encode_decimal(number: Decimal) -> bytes:
+    if number.is_snan():
+        raise Refusal('is a signalling NaN, which raises wherever it is compared; send Decimal("NaN")')
     text = _DECIMALS.to_sci_string(number)
     if len(text) > DECIMAL_TEXT_MAX or (number.is_finite() and not _within_exponents(number)):
         raise Refusal(
@@ -122,12 +124,30 @@ def _raw(payload: object, length_max: int) -> bytes:
 
 def _decode_moment(kind: type[datetime] | type[time], payload: object) -> datetime | time:
     text = _text(payload)
-    moment = kind.fromisoformat(text.removesuffix(_SECOND_TIME))
+    clock, sign, offset = _cut_offset(text.removesuffix(_SECOND_TIME))
+    moment = kind.fromisoformat(clock)
+    if sign:
+        moment = moment.replace(tzinfo=_zone(sign, offset))
     if text.endswith(_SECOND_TIME):
         moment = moment.replace(fold=1)
     if moment.isoformat() + (_SECOND_TIME if moment.fold else "") != text:
         raise Malformed(f"{text[:40]!r} is no {kind.__name__} in its one form")
     return moment
+
+
+def _cut_offset(text: str) -> tuple[str, str, str]:
+    # Before a time of day there may be a date, with its hyphens; after it, a sign begins the offset.
+    for sign in "+-":
+        clock, found, offset = text.rpartition(sign)
+        if found and ":" in clock:
+            return clock, sign, offset
+    return text, "", ""
+
+
+def _zone(sign: str, offset: str) -> timezone:
+    # By itself, for `fromisoformat` forgets an offset of less than a second (seen in CPython 3.11).
+    span = datetime.combine(date.min, time.fromisoformat(offset)) - datetime.min
+    return timezone(span if sign == "+" else -span)
 
 
 def _decode_date(payload: object) -> date:
@@ -149,6 +169,8 @@ def _decode_decimal(payload: object) -> Decimal:
         number = Decimal(text, _DECIMALS)
     except InvalidOperation:
         raise Malformed(f"{text[:40]!r} is no Decimal") from None
+    if number.is_snan():
+        raise Malformed("a signalling NaN")
     if _DECIMALS.to_sci_string(number) != text or (number.is_finite() and not _within_exponents(number)):
         raise Malformed(f"{text[:40]!r} is no Decimal in its one form and bounds")
     return number

@@ -17,7 +17,7 @@ from ..errors import Malformed
 from . import tags
 from .bounds import CONTAINERS_MAX, DEPTH_MAX, SAME_HASH_MAX, count_containers, crowd_hashes
 from .frozen import FrozenDict, FrozenList, FrozenSet
-from .registered import NAME_BYTES_MAX, Misfit, Unknown, registration_named
+from .registered import Misfit, Unknown, is_name, registration_named
 from .scalars import SCALAR_DECODERS
 
 # Two in cbor2 for each level of a value (the tag and its array), and two for a tagged scalar within.
@@ -63,9 +63,9 @@ class ValueDecoder(dict[int, Callable[[Any, bool], object]]):
                 strict_hashable_types=True,
             ).decode()
         except cbor2.CBORDecodeError as error:
-            raise Malformed(f"a value could not be read: {error.__cause__ or error}") from None
+            raise Malformed(str(error.__cause__ or error)) from None
         if source.tell() != len(data):
-            raise Malformed(f"a value could not be read: {len(data) - source.tell()} bytes follow its end")
+            raise Malformed(f"{len(data) - source.tell()} bytes follow its end")
         return _frozen(decoded)
 
     def _tuple(self, payload: object, immutable: bool) -> tuple[Any, ...]:
@@ -79,12 +79,14 @@ class ValueDecoder(dict[int, Callable[[Any, bool], object]]):
 
     def _pairs(self, payload: object, immutable: bool) -> FrozenDict[Any, Any]:
         items = _array(payload)
+        if len(items) % 2:
+            raise Malformed("a dict whose last key has no value")
         names = _distinct(items[::2])
         return FrozenDict(zip(names, _frozen_items(items[1::2]), strict=True))
 
     def _registered(self, payload: object, immutable: bool) -> Any:
         match _array(payload):
-            case [str(name), bytes(content)] if 0 < len(name.encode()) <= NAME_BYTES_MAX:
+            case [str(name), bytes(content)] if is_name(name):
                 registration = registration_named(name)
             case _:
                 raise Malformed("a registered value is its name and its content")

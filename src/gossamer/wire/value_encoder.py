@@ -14,7 +14,7 @@ from . import heads, tags
 from .bounds import CONTAINERS_MAX, DEPTH_MAX, SAME_HASH_MAX, crowd_hashes
 from .frozen import FrozenDict, FrozenList, FrozenSet
 from .refusal import Refusal, element_step, name_step, refusal_of
-from .registered import Misfit, RegisteredDataclass, Unknown, registration_of
+from .registered import Misfit, RegisteredDataclass, Unknown, is_name, registration_of
 from .scalars import SCALAR_ENCODERS
 
 _FLAT: Final = frozenset({type(None), bool, int, float, str, bytes})
@@ -34,7 +34,11 @@ class ValueEncoder:
         encode_scalar = SCALAR_ENCODERS.get(type(value))
         if encode_scalar is not None:
             return encode_scalar(value)
-        encode = _CONTAINER_ENCODERS.get(type(value), ValueEncoder._registered)
+        encode = _CONTAINER_ENCODERS.get(type(value))
+        if encode is None:
+            if registration_of(type(value)) is None:
+                raise refusal_of(value)
+            encode = ValueEncoder._registered
         if depth == DEPTH_MAX:
             raise Refusal(f"is nested deeper than {DEPTH_MAX} levels, or the value holds itself")
         self.containers += 1
@@ -94,8 +98,7 @@ class ValueEncoder:
 
     def _registered(self, value: Any, depth: int) -> bytes:
         registration = registration_of(type(value))
-        if registration is None:
-            raise refusal_of(value)
+        assert registration is not None  # `item` has looked
         try:
             content: Any = registration.content(value)
         except Misfit:
@@ -112,8 +115,8 @@ class ValueEncoder:
         return _named(registration.name, b"".join(parts))
 
     def _unknown(self, value: Unknown, depth: int) -> bytes:
-        if type(value.name) is not str or type(value.payload) is not bytes:
-            raise Refusal("is an Unknown that no mesh has made")
+        if not is_name(value.name) or type(value.payload) is not bytes:
+            raise Refusal("is an Unknown that was not read from a mesh; send what it stands for")
         return _named(value.name, value.payload)
 
 

@@ -69,7 +69,10 @@ _unpacked = Struct(">xd").unpack
 
 
 def _decode(data: bytes) -> Any:
-    return ValueDecoder().value(data)
+    try:
+        return ValueDecoder().value(data)
+    except Malformed as error:
+        raise Malformed(f"a value could not be read: {error}") from None
 
 
 def _decode_small(data: bytes) -> Any:
