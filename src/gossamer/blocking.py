@@ -174,8 +174,7 @@ class BlockingMesh(MeshHandle):
         self._check_thread(name)
         self._before_use()
         poked = threading.Event()
-        with self._ledger.lock:
-            self._watchers.waiters = [*self._watchers.waiters, poked.set]
+        self._watchers.await_change(poked.set)
         try:
             deadline = None if timeout is None else time.monotonic() + timeout
             while True:
@@ -189,8 +188,7 @@ class BlockingMesh(MeshHandle):
                     raise MeshTimeout(f"waited {timeout} s for {what()}; {self.status().why}")
                 poked.wait(left)
         finally:
-            with self._ledger.lock:
-                self._watchers.waiters = [w for w in self._watchers.waiters if w != poked.set]
+            self._watchers.await_no_more(poked.set)
 
     # -- watching ---------------------------------------------------------------------------------
 
@@ -249,11 +247,6 @@ class BlockingMesh(MeshHandle):
             if self._listeners or self._joins or self._leaves:
                 self._start_listening()
 
-    def _wrote_soon(self) -> None:
-        if self._forked:
-            self._before_use()
-        super()._wrote_soon()
-
     def _fork_begins(self) -> None:
         self._ledger.lock.acquire()  # type: ignore[attr-defined]
 
@@ -269,8 +262,9 @@ class BlockingMesh(MeshHandle):
         self._reviving = threading.RLock()
         self._work = threading.Semaphore(0)
         self._calls.clear()
-        self._watchers.waiters = []
-        self._watchers.feeds = [self._feed] if self._feed in self._watchers.feeds else []
+        listening = self._feed in self._watchers.feeds
+        self._watchers.feeds, self._watchers.waiters = ((self._feed,) if listening else ()), ()
+        ledger.watched = listening
         self._thread = self._deliverer = self._end = None
         if not self._forked:
             self._forked = True
@@ -285,9 +279,8 @@ class BlockingChanges:
         self._mesh = mesh
         self._ready = threading.Event()
         self._feed = Feed(mesh.options.changes_max, self._ready.set, pattern.matches)
-        with mesh._ledger.lock:
-            mesh._watchers.feeds = [*mesh._watchers.feeds, self._feed]
-            mesh._watchers.waiters = [*mesh._watchers.waiters, self._ready.set]
+        mesh._watchers.watch(self._feed)
+        mesh._watchers.await_change(self._ready.set)
         self._closed = False
 
     @property
@@ -314,9 +307,8 @@ class BlockingChanges:
         """Watch no more."""
         self._closed = True
         watchers = self._mesh._watchers
-        with self._mesh._ledger.lock:
-            watchers.feeds = [f for f in watchers.feeds if f is not self._feed]
-            watchers.waiters = [w for w in watchers.waiters if w != self._ready.set]
+        watchers.unwatch(self._feed)
+        watchers.await_no_more(self._ready.set)
         self._ready.set()
 
     def __enter__(self) -> BlockingChanges:

@@ -132,7 +132,7 @@ class MeshHandle(MeshMapping):
         """The latest return after a long absence, if there was one."""
         self._watchers = Watchers(wall_ms, self._writer_of_origin, self.options.changes_max)
         self._assemble(None)
-        super().__init__(self._ledger, arguments.name, wall_ms, self._wrote_soon, self._writer_of_origin)
+        super().__init__(self._ledger, arguments.name, wall_ms, self.driver.wrote, self._writer_of_origin)
         self._watchers.mapping = self
         self._listeners = Listeners(self._watchers, self._ledger)
         self._feed = Feed(self.options.changes_max, self._wake_listeners, self._listeners.wanted)
@@ -171,12 +171,10 @@ class MeshHandle(MeshMapping):
         self.driver = Driver(
             self.replica, network, Sealer([keys], boot, os.urandom), self.options, self._notice, self._tick
         )
-        self._wrote_driver = self.driver.wrote
+        self._wrote = self.driver.wrote
+        self._watchers.ledger = self._ledger
 
     # -- hooks of the doors ---------------------------------------------------------------------
-
-    def _wrote_soon(self) -> None:
-        self._wrote_driver()
 
     def _tick(self) -> None:
         """The loop went round: those who wait for something other than a key look again."""
@@ -321,9 +319,7 @@ class MeshHandle(MeshMapping):
         self._listeners.remove(listener)
 
     def _start_listening(self) -> None:
-        with self._ledger.lock:
-            if self._feed not in self._watchers.feeds:
-                self._watchers.feeds = [*self._watchers.feeds, self._feed]
+        self._watchers.watch(self._feed)
 
     # -- knowing --------------------------------------------------------------------------------
 

@@ -75,8 +75,7 @@ class Mesh(MeshHandle):
                 except trio.RunFinishedError:
                     self._token = None
 
-        with self._ledger.lock:
-            self._watchers.waiters = [*self._watchers.waiters, poke]
+        self._watchers.await_change(poke)
         try:
             with trio.move_on_after(math.inf if timeout is None else timeout):
                 while True:
@@ -88,8 +87,7 @@ class Mesh(MeshHandle):
                     self._check_open()
                     await event.wait()
         finally:
-            with self._ledger.lock:
-                self._watchers.waiters = [w for w in self._watchers.waiters if w is not poke]
+            self._watchers.await_no_more(poke)
         raise MeshTimeout(f"waited {timeout} s for {what()}; {self.status().why}")
 
     # -- watching -------------------------------------------------------------------------------
@@ -139,8 +137,7 @@ class Changes:
         self._mesh = mesh
         self._event = trio.Event()
         self._feed = Feed(mesh.options.changes_max, self._wake, pattern.matches)
-        with mesh._ledger.lock:
-            mesh._watchers.feeds = [*mesh._watchers.feeds, self._feed]
+        mesh._watchers.watch(self._feed)
 
     @property
     def conflated(self) -> int:
@@ -165,8 +162,7 @@ class Changes:
 
     def close(self) -> None:
         """Watch no more."""
-        with self._mesh._ledger.lock:
-            self._mesh._watchers.feeds = [f for f in self._mesh._watchers.feeds if f is not self._feed]
+        self._mesh._watchers.unwatch(self._feed)
 
     def __aiter__(self) -> AsyncIterator[Change]:
         return self

@@ -8,6 +8,7 @@ a burst.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -27,6 +28,8 @@ logger = logging.getLogger("gossamer.net")
 
 IDLE_S = 0.0005
 """A peer that has sent nothing for so long sends from the writing thread."""
+BURST_S = 0.001
+"""While a program keeps writing, the loop looks at the outbox so often without being woken."""
 REFRESH_S = 3.0
 FOREIGN_MAX = 256
 QUIET_S = 0.25
@@ -74,10 +77,11 @@ class Driver:
         self._token: trio.lowlevel.TrioToken | None = None
         self._nursery: trio.Nursery | None = None
         self._woken = trio.Event()
-        self._dirty = False
+        self._dirty = True
+        """Whether the loop will look at the outbox by itself: while it does, and while we are alone."""
         self._direct = False
         self._sent_at = 0.0
-        self._flush = False
+        self._written = 0
 
     # -- from any thread ------------------------------------------------------------------------
 
@@ -113,8 +117,6 @@ class Driver:
         self._dirty = True  # so that a write does not try to send
 
     def _on_wrote(self) -> None:
-        self._dirty = False  # before the outbox is looked at: a write from now on wakes us again
-        self._flush = True
         self._woken.set()
 
     # -- the loop ---------------------------------------------------------------------------------
@@ -142,11 +144,9 @@ class Driver:
         replica = self.replica
         while True:
             now = time.monotonic()
-            if self._flush:
-                self._flush = False
-                replica.flush(now)
-                self._sent_at = now
             due = replica.tick(now, wall_ms())
+            if self._dirty:
+                due = min(due, self._send(now))
             self._perform()
             while replica.work(time.monotonic(), wall_ms()):
                 self._perform()
@@ -156,6 +156,30 @@ class Driver:
             self._on_tick()
             if await self._sleep(due):
                 await self._digest()
+
+    def _send(self, now: float) -> float:
+        """Send what was written; return when to look again.
+
+        While writes keep coming we keep looking, and they need not wake us.  Alone, there is
+        nothing to send, and whoever appears is sent a delta.
+        """
+        replica, ledger = self.replica, self.replica.ledger
+        before = ledger.writes
+        replica.flush(now)
+        self._sent_at = now
+        if not replica.membership.members and not self.closing:
+            return math.inf
+        outbox = ledger.outbox
+        if outbox is not None and not (outbox.idle or outbox.pushing):
+            return max(outbox.affordable_at(now), now + BURST_S)
+        if before != self._written:
+            self._written = before
+            return now + BURST_S
+        self._dirty = False
+        if ledger.writes != before:  # between our look and the flag: nobody will wake us for it
+            self._dirty = True
+            return now
+        return math.inf
 
     def _is_direct(self, now: float) -> bool:
         alive = self.replica.membership.alive()
@@ -337,7 +361,7 @@ class Driver:
         replica = self.replica
         linger_s = linger_s if self.linger_s is None else self.linger_s
         self.closing = True
-        self._flush = True
+        self._dirty = True
         self._woken.set()
         origin, head = replica.ledger.origin, replica.ledger.head()
         alive = replica.membership.alive()

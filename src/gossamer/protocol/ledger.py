@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..crdt.clock import HybridClock
 from ..crdt.dots import Origin, mint_origin
@@ -72,23 +72,29 @@ class Ledger:
         self.closed = False
         self.writes = 0
         self.conflicts = 0
+        self.watched = False
+        """Whether the observer wants to be told of local writes; of others' it always is."""
+        self.decoded: dict[Any, Any] = {}
+        """Values that readers have decoded, by key: a reader enters them, we drop what changes."""
         self.observer = observer
         self._rng = rng
 
     # -- local writes ---------------------------------------------------------------------------
 
-    def write(self, key: Key, value: bytes | None, wall_ms: int, meta: int = 0) -> Replaced:
+    def write(self, key: Key, value: bytes | None, wall_ms: int, meta: int = 0) -> None:
         """Put `value` under `key`, or delete it (None), here and now.  Thread-safe; O(siblings)."""
         with self.lock:
             outbox = self.outbox
             if outbox is None or self.closed:
                 outbox = self._mint(wall_ms)
-            write, before = self.state.write(outbox.origin, key, value, self.clock.tick(wall_ms), meta)
+            state = self.state
+            write, before = state.write(outbox.origin, key, value, self.clock.tick(wall_ms), meta)
             self.writes += 1
-            outbox.add(key, write, before, self.state.known)
-            replaced = Replaced(key, before, None if value is None else write)
-            self.observer.replaced((replaced,), True)
-            return replaced
+            outbox.add(key, write, before, state.known)
+            if key in self.decoded:
+                del self.decoded[key]
+            if self.watched:
+                self.observer.replaced((Replaced(key, before, None if value is None else write),), True)
 
     def write_many(self, items: Iterable[tuple[Key, bytes | None, int]], wall_ms: int) -> list[Replaced]:
         """Put or delete several keys in one batch: all or nothing, everywhere, under one stamp.
@@ -112,7 +118,9 @@ class Ledger:
                 replaced.append(Replaced(key, before, None if value is None else write))
             outbox.close_into(state.known)
             self.writes += len(rows)
-            self.observer.replaced(replaced, True)
+            self._forget_decoded(replaced)
+            if self.watched:
+                self.observer.replaced(replaced, True)
             return replaced
 
     def _mint(self, wall_ms: int) -> Outbox:
@@ -196,7 +204,15 @@ class Ledger:
                 if top < stamp <= limit:
                     top = stamp
         self.clock.observe(top, wall_ms)
+        if self.decoded:
+            self._forget_decoded(replaced)
         self.observer.replaced(replaced, False)
+
+    def _forget_decoded(self, replaced: Sequence[Replaced]) -> None:
+        decoded = self.decoded
+        for key, _, _ in replaced:
+            if key in decoded:
+                del decoded[key]
 
     def snapshot_delta(self, since: VectorClock) -> Delta:
         """Return what one who knows `since` may lack; the open batch is closed first, so none is torn."""
@@ -288,6 +304,7 @@ class Ledger:
             for key, _, held in lapsed:
                 if held is not None and not any(w.expires_ms == 0 or w.expires_ms > now_ms for w in each(held)):
                     state.expiry.hidden.add(key)
+                self.decoded.pop(key, None)
             if lapsed:
                 self.observer.lapsed(lapsed)
             return lapsed

@@ -130,16 +130,41 @@ class Watchers:
 
     def __init__(self, wall_ms: Callable[[], int], writer_of: Callable[[bytes], Any], changes_max: int) -> None:
         self.mapping: MeshMapping | None = None
-        self.feeds: list[Feed] = []
-        self.waiters: list[Callable[[], None]] = []
+        self.ledger: Ledger | None = None
+        self.feeds: tuple[Feed, ...] = ()
+        self.waiters: tuple[Callable[[], None], ...] = ()
         self.changes_max = changes_max
         self._wall_ms = wall_ms
         self._writer_of = writer_of
 
+    def watch(self, feed: Feed) -> None:
+        """Fill `feed` from now on.  Again does nothing."""
+        if feed not in self.feeds:
+            self._become((*self.feeds, feed), self.waiters)
+
+    def unwatch(self, feed: Feed) -> None:
+        """Fill `feed` no more."""
+        self._become(tuple(f for f in self.feeds if f is not feed), self.waiters)
+
+    def await_change(self, waiter: Callable[[], None]) -> None:
+        """Call `waiter` whenever a key or a peer has changed: often, from any thread, under the lock."""
+        self._become(self.feeds, (*self.waiters, waiter))
+
+    def await_no_more(self, waiter: Callable[[], None]) -> None:
+        """Call `waiter` no more."""
+        self._become(self.feeds, tuple(w for w in self.waiters if w != waiter))
+
+    def _become(self, feeds: tuple[Feed, ...], waiters: tuple[Callable[[], None], ...]) -> None:
+        assert self.ledger is not None
+        with self.ledger.lock:
+            self.feeds, self.waiters = feeds, waiters
+            self.ledger.watched = bool(feeds or waiters)
+
     def replaced(self, replaced: Sequence[Replaced], local: bool) -> None:
         """Queue what is visible as a change."""
         assert self.mapping is not None
-        self.mapping.forget_read(replaced)
+        if not local:
+            self.mapping.count_reserved(replaced)
         if self.feeds:
             now_ms = self._wall_ms()
             for key, before, after in replaced:
@@ -149,8 +174,6 @@ class Watchers:
 
     def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]]) -> None:
         """Queue what ceased to be seen."""
-        assert self.mapping is not None
-        self.mapping.forget_lapsed(lapsed)
         for key, at_ms, held in lapsed:
             old, new = winner(held, at_ms - 1), winner(held, at_ms)
             if old is not None and old is not new:
@@ -170,12 +193,12 @@ class Watchers:
         for feed in self.feeds:
             if len(feed):
                 feed.wake()
-        for waiter in tuple(self.waiters):
+        for waiter in self.waiters:
             waiter()
 
     def poke(self) -> None:
         """Something other than a key changed, as who is there: let those who wait look again."""
-        for waiter in tuple(self.waiters):
+        for waiter in self.waiters:
             waiter()
 
     def change(self, raw: _Raw) -> Change | None:

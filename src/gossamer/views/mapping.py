@@ -69,9 +69,10 @@ class MeshMapping(MutableMapping[Any, Any]):
         self._live = ledger.state.live
         self._name = name
         self._wall_ms = wall_ms
+        self._write = ledger.write
         self._wrote = wrote
         self._writer_of = writer_of
-        self._read: dict[Any, Any] = {}
+        self._read = ledger.decoded
         self._yielded: dict[int, tuple[Any, Write]] = {}
         self._detour = 0
         """How many reasons there are that a read cannot go straight: open batches, or a fork."""
@@ -84,19 +85,11 @@ class MeshMapping(MutableMapping[Any, Any]):
 
     # -- what changed: called under the lock ------------------------------------------------------
 
-    def forget_read(self, replaced: Sequence[Replaced]) -> None:
-        """Drop remembered values of keys that were written."""
-        read = self._read
+    def count_reserved(self, replaced: Sequence[Replaced]) -> None:
+        """Count the keys of reserved spaces, which `len` leaves out."""
         for key, before, after in replaced:
-            if key in read:
-                del read[key]
-            elif type(key) is SpaceKey:
+            if type(key) is SpaceKey:
                 self._reserved += (before is None) - (after is None)
-
-    def forget_lapsed(self, lapsed: Iterable[tuple[Key, int, Held]]) -> None:
-        """Drop remembered values of keys of which a write has ceased to be seen."""
-        for key, _, _ in lapsed:
-            self._read.pop(key, None)
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -222,10 +215,9 @@ class MeshMapping(MutableMapping[Any, Any]):
         data = encode_value(value)
         if len(data) > self._value_bytes_max:
             self._too_large(key, data)
-        if self._detour and (batch := self._batch.get()) is not None:
-            batch[key] = data, 0
+        if self._detour and self._takes_detour(key, data, 0):
             return
-        self._ledger.write(key, data, self._wall_ms())
+        self._write(key, data, self._wall_ms())
         self._wrote()
 
     def set(self, key: Any, value: Any, *, ttl: float | None = None, force: bool = False) -> None:
@@ -242,11 +234,19 @@ class MeshMapping(MutableMapping[Any, Any]):
         if ttl is not None and not 0 < ttl < 1e9:
             raise ConfigurationError(f"ttl is {ttl!r}; it must be a number of seconds above 0 and below 1e9")
         meta = expiry_meta(flags, now_ms + max(1, round(ttl * 1000))) if ttl is not None else flags
-        if self._detour and (batch := self._batch.get()) is not None:
-            batch[key] = data, meta
+        if self._detour and self._takes_detour(key, data, meta):
             return
-        self._ledger.write(key, data, now_ms, meta)
+        self._write(key, data, now_ms, meta)
         self._wrote()
+
+    def _takes_detour(self, key: Any, data: bytes | None, meta: int) -> bool:
+        """Enter a write into the batch of this thread or task, if there is one."""
+        self._before_use()
+        batch = self._batch.get()
+        if batch is None:
+            return False
+        batch[key] = data, meta
+        return True
 
     def _too_large(self, key: Any, data: bytes) -> None:
         raise ValueTooLarge(
@@ -259,10 +259,9 @@ class MeshMapping(MutableMapping[Any, Any]):
             raise KeyError(key)
         key = checked_key(key)
         self._yielded.pop(get_ident(), None)
-        if self._detour and (batch := self._batch.get()) is not None:
-            batch[key] = None, 0
+        if self._detour and self._takes_detour(key, None, 0):
             return
-        self._ledger.write(key, None, self._wall_ms())
+        self._write(key, None, self._wall_ms())
         self._wrote()
 
     def pop(self, key: Any, *default: Any) -> Any:
