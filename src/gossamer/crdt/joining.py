@@ -9,23 +9,27 @@ held nothing and we no longer hold nothing.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
+from itertools import islice, repeat
+from typing import Any
 
 from .dots import Dot, Origin
 from .lww_map import LWWMap
-from .writes import Delta, Held, Key, Replaced, Write, each, pack
+from .writes import META, ORIGIN, SEQUENCE, Delta, Held, Key, Replaced, Write, each, make_replaced, pack
 
 
 class Joining:
     """One join of `delta` into `state`.  Call `prepare` until it returns True, then `publish` under the lock."""
 
-    __slots__ = ("_aside", "_deletes", "_keys", "_rows", "delta", "state")
+    __slots__ = ("_aside", "_deletes", "_fresh", "_keys", "_rows", "delta", "state")
 
     def __init__(self, state: LWWMap, delta: Delta) -> None:
         self.state = state
         self.delta = delta
         self._aside: dict[Key, tuple[Held, Held]] = {}
-        self._rows: dict[Origin, list[tuple[int, Key]]] = {}
+        self._fresh: dict[Key, Write] = {}
+        self._rows: defaultdict[Origin, list[tuple[int, Key]]] = defaultdict(list)
         self._deletes: dict[Key, tuple[Dot, ...]] = {}
         self._keys = self._touched()
 
@@ -46,33 +50,50 @@ class Joining:
 
     def prepare(self, keys_max: int) -> bool:
         """Join at most `keys_max` keys beside the map; return whether all are done."""
-        live = self.state.live
+        keys = list(islice(self._keys, keys_max))
+        if not keys:
+            for rows in self._rows.values():
+                rows.sort(key=_sequence)
+            return True
+        if not self._prepare_columns(keys):
+            self._prepare_rows(keys)
+        return False
+
+    def _prepare_columns(self, keys: list[Key]) -> bool:
+        """Take keys that nobody wrote here, each put once, under origins of which nothing is known: at once."""
+        theirs: list[Any] = list(map(self.delta.siblings.get, keys))
+        if self.delta.deletes or set(map(type, theirs)) != {Write} or any(map(META, theirs)):
+            return False
         heads = self.state.known.heads
+        if not self.state.live.keys().isdisjoint(keys) or any(
+            heads.get(origin, 0) for origin in set(map(ORIGIN, theirs))
+        ):
+            return False
+        self._fresh.update(zip(keys, theirs, strict=True))
+        for origin, sequence, key in zip(map(ORIGIN, theirs), map(SEQUENCE, theirs), keys, strict=True):
+            self._rows[origin].append((sequence, key))
+        return True
+
+    def _prepare_rows(self, keys: list[Key]) -> None:
+        live, heads = self.state.live, self.state.known.heads
         theirs_of, deletes_of = self.delta.siblings, self.delta.deletes
-        for _ in range(keys_max):
-            try:
-                key = next(self._keys)
-            except StopIteration:
-                for rows in self._rows.values():
-                    rows.sort(key=_sequence)
-                return True
+        for key in keys:
             before: Held = live.get(key)
             after = self._joined(key, before)
             if after is not before:
                 self._aside[key] = before, after
             for write in each(theirs_of.get(key)):
                 if heads.get(write.origin, 0) < write.sequence:
-                    self._rows.setdefault(write.origin, []).append((write.sequence, key))
+                    self._rows[write.origin].append((write.sequence, key))
             if deletes_of:
                 self._prepare_deletes(key)
-        return False
 
     def _prepare_deletes(self, key: Key) -> None:
         fresh = tuple(dot for dot in self.delta.deletes.get(key, ()) if not self.state.known.knows(dot))
         if fresh:
             self._deletes[key] = fresh
             for origin, sequence in fresh:
-                self._rows.setdefault(origin, []).append((sequence, key))
+                self._rows[origin].append((sequence, key))
 
     def _joined(self, key: Key, mine: Held) -> Held:
         """Return what must stand under `key`: `mine` itself if nothing changes."""
@@ -95,7 +116,7 @@ class Joining:
     def publish(self) -> list[Replaced]:
         """Make the joined state visible, in one step, and return what it replaced.  O(keys that differ)."""
         state, live = self.state, self.state.live
-        replaced = []
+        replaced = self._publish_fresh() if self._fresh else []
         for key, (before, after) in self._aside.items():
             if live.get(key) is not before:  # written meanwhile
                 before = live.get(key)
@@ -105,9 +126,10 @@ class Joining:
             state.store(key, before, after)
             replaced.append(Replaced(key, before, after))
         for origin, rows in self._rows.items():
+            sequences, keys = zip(*rows, strict=True)
             log = state.log(origin)
-            log.sequences.extend(sequence for sequence, _ in rows)
-            log.keys.extend(key for _, key in rows)
+            log.sequences.extend(sequences)
+            log.keys.extend(keys)
         for key, dots in self._deletes.items():
             state.record_delete(key, dots)
         for origin, sequence in self.delta.forgotten.items():
@@ -116,6 +138,20 @@ class Joining:
         state.known.join(self.delta.known)
         state.compact()
         return replaced
+
+    def _publish_fresh(self) -> list[Replaced]:
+        """Store what was taken as columns; what somebody wrote meanwhile goes the way of rows."""
+        fresh, live, touched = self._fresh, self.state.live, self.state.digest.touched
+        if not live.keys().isdisjoint(fresh):
+            for key in [key for key in fresh if key in live]:
+                del fresh[key]
+                self._aside[key] = live[key], self._joined(key, live[key])
+        live.update(fresh)
+        if touched.keys().isdisjoint(fresh):
+            touched.update(zip(fresh, repeat(None)))
+        else:  # of a key touched before, what stood there at the last sum is what counts
+            touched.update((key, None) for key in fresh if key not in touched)
+        return list(make_replaced(zip(fresh, repeat(None), fresh.values(), strict=False)))
 
 
 def join(state: LWWMap, delta: Delta) -> list[Replaced] | None:

@@ -27,7 +27,21 @@ from .dots import Dot, Origin
 from .expiry import Expiry
 from .origin_log import OriginLog
 from .vector_clock import VectorClock
-from .writes import EXPIRES, Batch, Delta, Held, Key, Replaced, Write, each, pack
+from .writes import (
+    EXPIRES,
+    META,
+    SEQUENCE,
+    VALUE,
+    Batch,
+    Delta,
+    Held,
+    Key,
+    Replaced,
+    Write,
+    each,
+    make_replaced,
+    pack,
+)
 
 
 class LWWMap:
@@ -129,8 +143,8 @@ class LWWMap:
             and self.live.keys().isdisjoint(keys)
             and (not touched or touched.keys().isdisjoint(keys))
             and len(set(keys)) == len(keys)
-            and not any(map(_META, batch.writes))
-            and None not in map(_VALUE, batch.writes)
+            and not any(map(META, batch.writes))
+            and None not in map(VALUE, batch.writes)
         )
 
     def _apply_columns(self, batch: Batch) -> list[Replaced]:
@@ -138,9 +152,9 @@ class LWWMap:
         self.live.update(zip(keys, writes, strict=True))
         self.digest.touched.update(zip(keys, repeat(None)))
         log = self.log(batch.origin)
-        log.sequences.extend(map(_SEQUENCE, writes))
+        log.sequences.extend(map(SEQUENCE, writes))
         log.keys.extend(keys)
-        return [Replaced(key, None, write) for key, write in zip(keys, writes, strict=True)]
+        return list(make_replaced(zip(keys, repeat(None), writes, strict=False)))
 
     def _apply_rows(self, batch: Batch, head: int) -> list[Replaced]:
         live, past, log = self.live, batch.past, self.log(batch.origin)
@@ -304,12 +318,3 @@ class LWWMap:
         from .checking import check_map
 
         check_map(self)
-
-
-def _field(name: str) -> Callable[[Write], Any]:
-    from operator import itemgetter
-
-    return itemgetter(Write._fields.index(name))
-
-
-_META, _VALUE, _SEQUENCE = _field("meta"), _field("value"), _field("sequence")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from .dots import Dot, Origin
@@ -53,6 +54,9 @@ class Write(NamedTuple):
         return self.meta >> FLAG_BITS
 
 
+STAMP, ORIGIN, SEQUENCE, VALUE, META = (itemgetter(index) for index in range(5))
+"""The fields of a write as functions, for C iterators: `max(map(SEQUENCE, writes))`."""
+
 Siblings = tuple[Write, ...]
 Held = Write | Siblings | None
 """The live writes of a key: a lone one bare, several as a tuple with the winner first, none as None."""
@@ -62,6 +66,12 @@ def make_writes(columns: Iterable[tuple[Any, ...]]) -> Iterator[Write]:
     """Turn rows (stamp, origin, sequence, value, meta) into writes, at the speed of C iterators."""
     new: Callable[..., Write] = tuple.__new__
     return map(new, repeat(Write), columns)
+
+
+def make_replaced(rows: Iterable[tuple[Key, Held, Held]]) -> Iterator[Replaced]:
+    """Turn rows (key, before, after) into `Replaced`, at the speed of C iterators."""
+    new: Callable[..., Replaced] = tuple.__new__
+    return map(new, repeat(Replaced), rows)
 
 
 def expiry_meta(flags: int, expires_ms: int) -> int:
@@ -100,6 +110,19 @@ def winner(held: Held, now_ms: int) -> Write | None:
         if write.meta < EXPIRY_UNIT or write.meta >> FLAG_BITS > now_ms:
             return write
     return None
+
+
+def tops(siblings: Iterable[Held]) -> dict[Origin, int]:
+    """Return the greatest sequence of each origin among the live writes of several keys."""
+    helds: list[Any] = list(siblings)
+    if set(map(type, helds)) == {Write} and len(set(map(ORIGIN, helds))) == 1:
+        return {ORIGIN(helds[0]): max(map(SEQUENCE, helds))}
+    found: dict[Origin, int] = {}
+    for held in helds:
+        for write in each(held):
+            if found.get(write.origin, 0) < write.sequence:
+                found[write.origin] = write.sequence
+    return found
 
 
 class Replaced(NamedTuple):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ..crdt.dots import Dot, Origin
 from ..crdt.vector_clock import NO_TAG, VectorClock
-from ..crdt.writes import Delta, Held, Key, Write, each
+from ..crdt.writes import Delta, Held, Key, Write, each, tops
 from ..errors import Malformed
 from ..wire.codec import encode_message, encode_part
 from ..wire.messages import DeltaEnd, DeltaPart, Known, RosterPart
@@ -36,6 +36,7 @@ class Asked:
     siblings: dict[Key, Held] = field(default_factory=dict)
     deletes: dict[Key, tuple[Dot, ...]] = field(default_factory=dict)
     roster: dict[Origin, set[int]] = field(default_factory=dict)
+    tops: dict[Origin, int] = field(default_factory=dict)
     parts: int = 0
     size_bytes: int = 0
     ended: bool = False
@@ -49,6 +50,8 @@ class Asked:
         if isinstance(part, RosterPart):
             self.roster.setdefault(part.origin, set()).update(part.sequences)
         else:
+            for origin, sequence in tops(part.siblings.values()).items():
+                self.tops[origin] = max(sequence, self.tops.get(origin, 0))
             self.siblings.update(part.siblings)
             self.deletes.update(part.deletes)
 
@@ -58,7 +61,7 @@ class Asked:
             raise Malformed(f"a delta of {self.parts} parts that claims {end.parts}")
         known = theirs.copy()
         known.join(end.advanced)
-        if not all(known.knows_all(w.dot for w in each(held)) for held in self.siblings.values()):
+        if any(known.sequence(origin) < sequence for origin, sequence in self.tops.items()):
             raise Malformed("a delta with writes that its sender does not know")
         if not all(map(known.knows_all, self.deletes.values())):
             raise Malformed("a delta with deletes that its sender does not know")
