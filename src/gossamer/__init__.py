@@ -11,6 +11,7 @@ are loaded when they are first used (PEP 562).
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,8 @@ _HOMES = {
     "wire.registered": ("Unknown", "register"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+logging.getLogger("gossamer").addHandler(logging.NullHandler())  # a program that wants our log says so
 
 __all__ = [
     "BlockingMesh",

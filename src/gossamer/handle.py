@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from .errors import ConfigurationError, MeshClosed
 from .net.certificates import new_identity
@@ -31,6 +31,7 @@ from .wire.sealing import Sealer
 from .wire.secret import MeshKeys, derive_keys, host_keys, insecure_keys
 
 BOOT_BYTES = 12
+F = TypeVar("F", bound=Callable[[Change], Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +278,13 @@ class MeshHandle(MeshMapping):
 
     # -- listening ------------------------------------------------------------------------------
 
-    def on(self, pattern: str, fn: Callable[[Change], Any] | None = None) -> Any:
+    @overload
+    def on(self, pattern: str) -> Callable[[F], F]: ...
+
+    @overload
+    def on(self, pattern: str, fn: F) -> F: ...
+
+    def on(self, pattern: str, fn: F | None = None) -> F | Callable[[F], F]:
         """Call `fn(change)` when the visible value of a key that matches `pattern` changes.
 
         `pattern` is a shell pattern (`fnmatchcase`; `*` crosses `/`); keys that are no str

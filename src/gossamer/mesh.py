@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 import trio
@@ -182,7 +182,14 @@ class Changes:
 
 
 @asynccontextmanager
-async def open_mesh(
+async def opened(arguments: Arguments) -> AsyncIterator[Mesh]:
+    """Take part in a mesh for as long as the block runs."""
+    mesh = Mesh(arguments)
+    async with living(mesh, mesh.options.linger_s, (mesh._deliver,)):
+        yield mesh
+
+
+def open_mesh(
     name: str | None = None,
     *,
     secret: str | None = None,
@@ -192,8 +199,6 @@ async def open_mesh(
     insecure_lan: bool = False,
     options: Options | None = None,
     nickname: str | None = None,
-) -> AsyncIterator[Mesh]:
+) -> AbstractAsyncContextManager[Mesh]:
     """Take part in the mesh `name` for as long as the block runs; see `gossamer.join` for the arguments."""
-    mesh = Mesh(arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname))
-    async with living(mesh, mesh.options.linger_s, (mesh._deliver,)):
-        yield mesh
+    return opened(arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname))
