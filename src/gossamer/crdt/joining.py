@@ -51,13 +51,13 @@ class Joining:
     def prepare(self, keys_max: int) -> bool:
         """Join at most `keys_max` keys beside the map; return whether all are done."""
         keys = list(islice(self._keys, keys_max))
-        if not keys:
-            for rows in self._rows.values():
-                rows.sort(key=_sequence)
-            return True
-        if not self._prepare_columns(keys):
+        if keys and not self._prepare_columns(keys):
             self._prepare_rows(keys)
-        return False
+        if len(keys) == keys_max:
+            return False
+        for rows in self._rows.values():
+            rows.sort(key=_sequence)
+        return True
 
     def _prepare_columns(self, keys: list[Key]) -> bool:
         """Take keys that nobody wrote here, each put once, under origins of which nothing is known: at once."""
