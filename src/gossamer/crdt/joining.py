@@ -22,13 +22,14 @@ from .writes import META, ORIGIN, SEQUENCE, Delta, Held, Key, Replaced, Write, e
 class Joining:
     """One join of `delta` into `state`.  Call `prepare` until it returns True, then `publish` under the lock."""
 
-    __slots__ = ("_aside", "_deletes", "_fresh", "_keys", "_rows", "delta", "state")
+    __slots__ = ("_aside", "_deletes", "_keys", "_rows", "delta", "fresh", "state")
 
     def __init__(self, state: LWWMap, delta: Delta) -> None:
         self.state = state
         self.delta = delta
         self._aside: dict[Key, tuple[Held, Held]] = {}
-        self._fresh: dict[Key, Write] = {}
+        self.fresh: dict[Key, Write] = {}
+        """Keys that nobody wrote here, taken as columns: they replaced nothing."""
         self._rows: defaultdict[Origin, list[tuple[int, Key]]] = defaultdict(list)
         self._deletes: dict[Key, tuple[Dot, ...]] = {}
         self._keys = self._touched()
@@ -69,7 +70,7 @@ class Joining:
             heads.get(origin, 0) for origin in set(map(ORIGIN, theirs))
         ):
             return False
-        self._fresh.update(zip(keys, theirs, strict=True))
+        self.fresh.update(zip(keys, theirs, strict=True))
         for origin, sequence, key in zip(map(ORIGIN, theirs), map(SEQUENCE, theirs), keys, strict=True):
             self._rows[origin].append((sequence, key))
         return True
@@ -115,8 +116,15 @@ class Joining:
 
     def publish(self) -> list[Replaced]:
         """Make the joined state visible, in one step, and return what it replaced.  O(keys that differ)."""
+        replaced = self.publish_rows()
+        return [*make_replaced(zip(self.fresh, repeat(None), self.fresh.values(), strict=False)), *replaced]
+
+    def publish_rows(self) -> list[Replaced]:
+        """Publish, but say nothing of the keys that are new here: they stand in `fresh`, each with its write."""
         state, live = self.state, self.state.live
-        replaced = self._publish_fresh() if self._fresh else []
+        replaced = []
+        if self.fresh:
+            self._publish_fresh()
         for key, (before, after) in self._aside.items():
             if live.get(key) is not before:  # written meanwhile
                 before = live.get(key)
@@ -139,9 +147,9 @@ class Joining:
         state.compact()
         return replaced
 
-    def _publish_fresh(self) -> list[Replaced]:
+    def _publish_fresh(self) -> None:
         """Store what was taken as columns; what somebody wrote meanwhile goes the way of rows."""
-        fresh, live, touched = self._fresh, self.state.live, self.state.digest.touched
+        fresh, live, touched = self.fresh, self.state.live, self.state.digest.touched
         if not live.keys().isdisjoint(fresh):
             for key in [key for key in fresh if key in live]:
                 del fresh[key]
@@ -151,7 +159,6 @@ class Joining:
             touched.update(zip(fresh, repeat(None)))
         else:  # of a key touched before, what stood there at the last sum is what counts
             touched.update((key, None) for key in fresh if key not in touched)
-        return list(make_replaced(zip(fresh, repeat(None), fresh.values(), strict=False)))
 
 
 def join(state: LWWMap, delta: Delta) -> list[Replaced] | None:

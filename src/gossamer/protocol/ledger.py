@@ -8,7 +8,7 @@ every watcher of this peer sees one order.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any, Protocol
@@ -19,10 +19,10 @@ from ..crdt.joining import Joining
 from ..crdt.lww_map import LWWMap
 from ..crdt.vector_clock import NO_TAG, VectorClock
 from ..crdt.waiting import Waiting
-from ..crdt.writes import Delta, Held, Key, Replaced, Write, each
+from ..crdt.writes import STAMP, Delta, Held, Key, Replaced, Write, each
 from ..errors import MeshClosed
 from ..options import Options
-from ..wire.keys import canonical_key_bytes
+from ..wire.keys import SpaceKey, canonical_key_bytes
 from ..wire.messages import EncodedBatch
 from .outbox import Outbox
 
@@ -208,6 +208,13 @@ class Ledger:
             self._forget_decoded(replaced)
         self.observer.replaced(replaced, False)
 
+    def _applied_unwatched(self, fresh: Mapping[Key, Write], wall_ms: int) -> None:
+        """New keys that nobody watches: only those of reserved spaces are reported, to be counted."""
+        limit = (wall_ms + self.clock.drag_ms) << 16
+        self.clock.observe(max((s for s in map(STAMP, fresh.values()) if s <= limit), default=0), wall_ms)
+        if SpaceKey in set(map(type, fresh)):
+            self.observer.replaced([Replaced(key, None, write) for key, write in fresh.items()], False)
+
     def _forget_decoded(self, replaced: Sequence[Replaced]) -> None:
         decoded = self.decoded
         for key, _, _ in replaced:
@@ -254,10 +261,13 @@ class Ledger:
             joining, self.joining = self.joining, None
             if not joining.admissible():  # our own fork was mended meanwhile
                 return 0
-            replaced = joining.publish()
-            self._applied(replaced, wall_ms)
+            if self.watched:
+                self._applied(joining.publish(), wall_ms)
+            else:
+                self._applied(joining.publish_rows(), wall_ms)
+                self._applied_unwatched(joining.fresh, wall_ms)
             self._applied(self.waiting.release(self.state), wall_ms)
-            return len(replaced)
+            return len(joining.fresh)
 
     # -- upkeep ---------------------------------------------------------------------------------
 
