@@ -100,7 +100,8 @@ class Exchanges:
         if link is None:
             self.connect(member.stream_address, now)
             return False
-        if link.busy or self.asking() >= self._options.exchanges_max:
+        # While a delta is being joined, our vector lies: what it brings would be asked for again.
+        if link.busy or self.waiting() or self.asking() >= self._options.exchanges_max:
             return False
         member.asked_at = now
         self.ask(link, member, reply=False)
