@@ -25,7 +25,7 @@ from .clock import STAMP_MAX
 from .digest import StateDigest
 from .dots import Dot, Origin
 from .expiry import Expiry
-from .origin_log import OriginLog
+from .origin_log import STALE_MIN, OriginLog
 from .vector_clock import VectorClock
 from .writes import (
     EXPIRES,
@@ -42,6 +42,8 @@ from .writes import (
     make_replaced,
     pack,
 )
+
+_new: Any = tuple.__new__
 
 
 class LWWMap:
@@ -67,16 +69,32 @@ class LWWMap:
         Return the write and what it replaced, its past.  The write's stamp is `stamp`,
         or one more than the greatest it replaces if that is more.  O(siblings).
         """
-        before: Held = self.live.get(key)
+        live = self.live
+        before: Held = live.get(key)
         if before is not None:
-            floor = self.floor(key)
-            if stamp < floor:
-                stamp = floor
-        sequence = self.known.heads.get(origin, 0) + 1
-        self.known.heads[origin] = sequence
-        write: Write = tuple.__new__(Write, (stamp, origin, sequence, value, meta))
-        self.store(key, before, None if value is None else write)
-        self.log(origin).append(sequence, key)
+            top: Write = before if isinstance(before, Write) else before[0]
+            if stamp <= top[0]:
+                stamp = min(top[0] + 1, STAMP_MAX)
+        heads = self.known.heads
+        sequence = heads.get(origin, 0) + 1
+        heads[origin] = sequence
+        write: Write = _new(Write, (stamp, origin, sequence, value, meta))
+        log = self.logs.get(origin)
+        if log is None:
+            log = self.log(origin)
+        if value is None or meta or not (before is None or isinstance(before, Write)):
+            self.store(key, before, None if value is None else write)
+        else:  # what `store` would do, for the write of every day
+            live[key] = write
+            touched = self.digest.touched
+            if key not in touched:
+                touched[key] = before
+            if before is not None:
+                if self.expiry.hidden:
+                    self.expiry.hidden.discard(key)
+                self._stale(before[1])
+        log.sequences.append(sequence)
+        log.keys.append(key)
         if value is None:
             self.record_delete(key, (Dot(origin, sequence),))
         if self._overdue:
@@ -296,18 +314,27 @@ class LWWMap:
 
     def _stale(self, origin: Origin) -> None:
         log = self.logs[origin]
-        log.stale += 1
-        if log.overdue():
+        log.stale = stale = log.stale + 1
+        if stale > STALE_MIN and stale * 2 > len(log.sequences):
             self._overdue.add(origin)
 
     def compact(self) -> None:
         """Drop the stale items of the logs that have too many: only between operations, never inside one."""
         for origin in self._overdue:
             log = self.logs[origin]
-            log.compact(lambda key, sequence, origin=origin: self.holds(key, Dot(origin, sequence)))  # type: ignore[misc]
+            log.keep(self._held(origin, log))
             if not log:
                 del self.logs[origin]
         self._overdue.clear()
+
+    def _held(self, origin: Origin, log: OriginLog) -> list[bool]:
+        """Return, for each item of a log, whether it is a live write or a kept delete."""
+        rare = bool(self.deletes)
+        return [
+            (type(held) is Write and held[2] == sequence and held[1] == origin)
+            or ((rare or type(held) is tuple) and self.holds(key, Dot(origin, sequence)))
+            for key, sequence, held in zip(log.keys, log.sequences, map(self.live.get, log.keys), strict=True)
+        ]
 
     def holds(self, key: Key, dot: Dot) -> bool:
         """Return whether `dot` is a live write or a kept delete of `key`."""

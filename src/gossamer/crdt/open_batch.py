@@ -11,8 +11,9 @@ from __future__ import annotations
 from .dots import Dot, Origin
 from .writes import Batch, Held, Key, Write, each
 
-ROW_BYTES = 14
-"""What a row costs beside its key and value: sequence, stamp, lengths, flags."""
+ROW_BYTES = 7
+"""What a row costs beside its key and value: their lengths, sequence and stamp as distances."""
+META_BYTES = 12
 DOT_BYTES = 9
 
 
@@ -37,22 +38,25 @@ class OpenBatch:
     def add(self, key: Key, write: Write, before: Held) -> None:
         """Enter a write that replaced `before`.  O(siblings), amortised O(1)."""
         rows = self._rows
-        self.until = write.sequence
-        if before is None and key not in rows:
-            rows[key] = write
-            self.size_bytes += _row_bytes(key, write)
-            return
-        past = tuple(w.dot for w in each(before))
+        self.until = write[2]
         earlier = rows.get(key)
-        if earlier is not None:
-            past = self._coalesced(key, earlier, past)
-            self._shuffled = True
+        rows[key] = write
+        self.size_bytes += _row_bytes(key, write)
+        if earlier is None:
+            if before is not None:
+                self._past[key] = past = _dots(before)
+                self.size_bytes += DOT_BYTES * len(past)
+            return
+        self._shuffled = True
+        if before is earlier:  # the write of every day: ours over ours, which inherits its past
+            self.size_bytes -= _row_bytes(key, earlier)
+            return
+        past = self._coalesced(key, earlier, _dots(before))
+        self.size_bytes += DOT_BYTES * len(past)
         if past:
             self._past[key] = past
         else:
             self._past.pop(key, None)
-        rows[key] = write
-        self.size_bytes += _row_bytes(key, write) + DOT_BYTES * len(past)
 
     def _coalesced(self, key: Key, earlier: Write, past: tuple[Dot, ...]) -> tuple[Dot, ...]:
         inherited = self._past.get(key, ())
@@ -81,9 +85,16 @@ class OpenBatch:
         )
 
 
+def _dots(held: Held) -> tuple[Dot, ...]:
+    if isinstance(held, Write):
+        return (tuple.__new__(Dot, held[1:3]),)
+    return tuple(write.dot for write in each(held))
+
+
 def _row_bytes(key: Key, write: Write) -> int:
-    value = write.value
-    length = len(value) if value is not None else 0
+    """Return about what a row takes encoded; the columns of a batch decide in the end."""
+    value, meta = write[3:]
+    length = (ROW_BYTES if value is None else ROW_BYTES + len(value)) + (META_BYTES if meta else 0)
     if type(key) is str:
-        return ROW_BYTES + length + (len(key) if key.isascii() else 4 * len(key))
-    return ROW_BYTES + length + (len(key) if type(key) is bytes else 32)
+        return length + (len(key) if key.isascii() else 4 * len(key))
+    return length + (len(key) if type(key) is bytes else 32)

@@ -8,11 +8,12 @@ live, nor a kept delete, are stale: counted when they become so, dropped when ha
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from itertools import compress
 
 from .writes import Key
 
 STALE_MIN = 64
+"""A log is compacted when more than these, and more than half of its items, are stale."""
 
 
 class OriginLog:
@@ -37,13 +38,8 @@ class OriginLog:
         """Return the keys of the writes after `sequence`, stale ones included.  O(log n + their number)."""
         return self.keys[bisect_right(self.sequences, sequence) :]
 
-    def overdue(self) -> bool:
-        """Return whether so many items are stale that dropping them pays for itself."""
-        return self.stale > STALE_MIN and self.stale * 2 > len(self.sequences)
-
-    def compact(self, holds: Callable[[Key, int], bool]) -> None:
-        """Drop the items for which `holds(key, sequence)` is false.  O(n), amortised O(1) a write."""
-        kept = [(s, k) for s, k in zip(self.sequences, self.keys, strict=True) if holds(k, s)]
-        self.sequences = [s for s, _ in kept]
-        self.keys = [k for _, k in kept]
+    def keep(self, held: list[bool]) -> None:
+        """Drop the items for which `held` is false.  O(n), amortised O(1) a write."""
+        self.sequences = list(compress(self.sequences, held))
+        self.keys = list(compress(self.keys, held))
         self.stale = 0
