@@ -165,7 +165,7 @@ def test_with_no_network_at_all_a_peer_opens_and_joins_the_loopback_once_it_is_u
             assert alice.multicast(b"x") is False
             assert await alice.refresh() is False
 
-            await trio.to_thread.run_sync(ip, "link set lo up")
+            ip("link set lo up")
             assert await alice.refresh() is True
             assert await bob.refresh() is True
             assert names(alice) == ["lo"]
@@ -393,6 +393,24 @@ def test_a_mesh_of_one_host_hears_nothing_that_other_programs_joined_the_group_f
     lan[0].run_async(live)
 
 
+def test_a_mesh_of_one_host_is_reached_by_no_address_but_the_loopbacks(lan, open_peer, inbox):
+    async def live():
+        private, caller = open_peer(0, host_only=True), open_peer(1)
+        async with Receiving(private, inbox) as heard, trio.open_nursery() as nursery:
+            nursery.start_soon(private.listen, greet)
+            with pytest.raises(ConnectionError):
+                await caller.connect(("192.0.2.1", private.stream_port))
+
+            port = private.unicast_addresses[0][1]
+            caller.unicast(b"by eth0", ("192.0.2.1", port))
+            caller.unicast(b"by lo", ("127.0.0.1", port))
+            assert await heard.until_has(b"by lo") == [b"by lo"]
+            nursery.cancel_scope.cancel()
+        caller.close()
+
+    lan[0].run_async(live)
+
+
 def test_with_two_networks_a_multicast_goes_to_both_and_a_named_one_alone_is_kept_to(lan, open_peer, inbox):
     host = lan[0]
 
@@ -470,11 +488,14 @@ def test_a_named_interface_without_an_address_is_used_once_it_has_one(namespace,
 
 
 def test_the_default_route_is_seen_in_the_namespace_that_one_is_in(lan):
-    lan[0].ip("route add default via 192.0.2.2")
+    lan[0].ip("link add garden7 type veth peer name other")
+    lan[0].ip("addr add 198.51.100.1/24 dev garden7")
+    lan[0].ip("link set garden7 up")
+    lan[0].ip("route add default via 198.51.100.2")
 
     listed = lan[0].run(list_interfaces)
 
-    assert [each.name for each in listed if each.has_default_route] == ["eth0"]
+    assert [each.name for each in listed if each.has_default_route] == ["garden7"]
 
 
 def test_the_own_socket_never_takes_the_port_of_the_group(namespace):

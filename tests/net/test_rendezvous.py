@@ -201,8 +201,40 @@ def test_whatever_is_in_a_file_it_is_a_sensible_hint_or_passed_over(directory: P
 
     for hint in neighbours(TAG, own_boot=OWN):
         assert 0 < hint.stream_port < 65536
-        assert 0 < hint.unicast_port < 65536
+        assert 0 <= hint.unicast_port < 65536
         assert hint.address == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"address": "localhost"},
+        {"address": "2001:db8::1"},
+        {"address": 2130706433},
+        {"stream_port": 0},
+        {"stream_port": 65536},
+        {"stream_port": True},
+        {"stream_port": "5000"},
+        {"unicast_port": -1},
+        {"pid": 0},
+        {"pid": -1},
+        {"tag": "xyz"},
+        {"tag": None},
+    ],
+)
+def test_a_file_that_is_wrong_in_one_place_is_passed_over(directory: Path, wrong: dict[str, object]) -> None:
+    path = announced(OTHER).path
+    assert path is not None
+    path.write_text(json.dumps({**json.loads(path.read_text()), **wrong}))
+
+    assert neighbours(TAG, own_boot=OWN) == []
+    assert path.exists()
+
+
+def test_a_peer_without_a_port_for_datagrams_is_a_hint_for_streams(directory: Path) -> None:
+    announce(boot=OTHER, tag=TAG, address="127.0.0.1", stream_port=5000, unicast_port=0)
+
+    assert [hint.stream_address for hint in neighbours(TAG, own_boot=OWN)] == [("127.0.0.1", 5000)]
 
 
 @pytest.mark.parametrize("name", ["x.json", "zz.json", f"{OTHER.hex()[:-2]}.json", f"{OTHER.hex()}.txt", ".json"])

@@ -17,7 +17,7 @@ from gossamer.errors import NetworkError, Refused
 from gossamer.net.certificates import new_identity
 from gossamer.net.faults import FaultyNetwork
 from gossamer.net.stream_sockets import HALF_OPEN_LOOPBACK_MAX
-from gossamer.net.streams import resolve
+from gossamer.net.streams import abort_socket, resolve
 from gossamer.options import Options
 from gossamer.wire.secret import host_keys
 
@@ -139,38 +139,58 @@ async def test_an_address_that_is_none_is_a_network_error(open_peer, to):
         await open_peer().connect(to)
 
 
-async def test_a_stranger_is_refused_and_told_nothing_while_our_log_says_once_what_to_set(
-    network_on_host, caplog, until
-):
-    stranger = network_on_host(identity=new_identity(host_keys(b"\x02" * 32, "test")))
-    member = network_on_host()
+@contextlib.asynccontextmanager
+async def refusing(member):
+    """Let `member` listen, and fail if it lets anybody in."""
 
     async def never(_):
         raise AssertionError("a stranger was let in")
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(member.listen, never)
+        yield
+        nursery.cancel_scope.cancel()
+
+
+def warnings_in(caplog):
+    return [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_peers_with_different_secrets_refuse_each_other_and_the_log_says_once_what_to_set(
+    network_on_host, caplog, until
+):
+    stranger = network_on_host(identity=new_identity(host_keys(b"\x02" * 32, "test")))
+    member = network_on_host()
+    async with refusing(member):
         for _ in range(3):
             with pytest.raises(Refused, match=r"is not of our mesh.*another secret or another mesh name"):
                 await stranger.connect(("127.0.0.1", member.stream_port))
-        with socket.create_connection(("127.0.0.1", member.stream_port)) as plain:
-            plain.sendall(b"GET / HTTP/1.1\r\n\r\n" * 100)
-            plain.setblocking(False)
-            await trio.lowlevel.wait_readable(plain)
-            with contextlib.suppress(ConnectionResetError):
-                assert plain.recv(100) == b""
-        await until(lambda: member.statistics.streams_refused == 4)
-        nursery.cancel_scope.cancel()
+        await until(lambda: member.statistics.streams_refused == 3)
 
     assert member.statistics.streams_accepted == 0
     assert stranger.statistics.connect_errors == 3
-    warnings = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
-    assert len(warnings) == 1
-    assert "Peers meet if both name and secret are equal" in warnings[0]
+    [warning] = warnings_in(caplog)
+    assert "Peers meet if both name and secret are equal" in warning
+
+
+async def test_a_stranger_is_told_nothing_and_the_log_names_it_once(network_on_host, caplog, until):
+    member = network_on_host()
+    async with refusing(member):
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", member.stream_port)) as stranger:
+                stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                stranger.setblocking(False)
+                await trio.lowlevel.wait_readable(stranger)
+                with pytest.raises(ConnectionResetError):
+                    stranger.recv(100)
+        await until(lambda: member.statistics.streams_refused == 3)
+
+    [warning] = warnings_in(caplog)
+    assert "127.0.0.1" in warning
 
 
 async def test_a_caller_that_says_nothing_is_dropped_after_the_handshake_timeout(network_on_host, until):
-    member = network_on_host(options=IMPATIENT)
+    member = network_on_host(options=Options(handshake_timeout_s=0.2))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(member.listen, echo)
         with socket.create_connection(("127.0.0.1", member.stream_port)):
@@ -179,7 +199,7 @@ async def test_a_caller_that_says_nothing_is_dropped_after_the_handshake_timeout
 
 
 async def test_a_server_that_says_nothing_does_not_hold_up_who_connects(network_on_host):
-    caller = network_on_host(options=IMPATIENT)
+    caller = network_on_host(options=Options(handshake_timeout_s=0.2))
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
         pytest.raises(NetworkError, match="the other end was silent for too long"),
@@ -339,6 +359,20 @@ async def test_closing_a_network_ends_its_listening_and_breaks_its_streams(netwo
         await bob.connect(("127.0.0.1", alice.stream_port))
     with pytest.raises(NetworkError, match="Connection refused"):
         await alice.connect(("127.0.0.1", bob.stream_port))
+
+
+def test_an_aborted_connection_is_reset_and_what_it_had_not_sent_is_gone():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as reader:
+        writer, _ = server.accept()
+        writer.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                writer.send(b"x" * 65536)
+
+        abort_socket(writer)
+
+        with pytest.raises(ConnectionResetError):
+            list(iter(lambda: reader.recv(65536), b""))
 
 
 async def test_a_host_is_resolved_to_numeric_addresses():

@@ -69,6 +69,11 @@ class FaultyNetwork:
         return self._network.stream_port
 
     @property
+    def unicast_port(self) -> int:
+        """That of the network beneath."""
+        return self._network.unicast_port
+
+    @property
     def unicast_addresses(self) -> list[Address]:
         """Those of the network beneath."""
         return self._network.unicast_addresses

@@ -192,7 +192,7 @@ def _decoded(name: str, content: bytes) -> Hint | None:
     pid, namespace = _number(fields["pid"], 1 << 31), _number(fields["pid_namespace"], 1 << 64)
     stream_port, unicast_port = _number(fields["stream_port"], 65536), _number(fields["unicast_port"], 65536)
     address = socket.inet_ntoa(socket.inet_pton(socket.AF_INET, fields["address"]))
-    if len(boot) != BOOT_BYTES or not pid or not stream_port or not unicast_port:
+    if len(boot) != BOOT_BYTES or not pid or not stream_port:
         return None
     return Hint(boot, pid, tag, address, stream_port, unicast_port, namespace)
 

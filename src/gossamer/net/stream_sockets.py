@@ -70,8 +70,9 @@ class StreamSockets:
             raise NetworkError("the network was closed; no stream can be opened")
         try:
             stream = await connect(to, identity=self._identity, options=self._options, statistics=self._statistics)
-        except (NetworkError, Refused):
+        except (NetworkError, Refused) as error:
             self._statistics.connect_errors += 1
+            self._tell_of_stranger(error)
             raise
         self._statistics.streams_connected += 1
         self._open.add(stream)

@@ -87,6 +87,10 @@ class Network(Protocol):
         """The TCP port at which others reach us."""
 
     @property
+    def unicast_port(self) -> int:
+        """The UDP port of our own, the same on all interfaces, and known before there are any."""
+
+    @property
     def unicast_addresses(self) -> list[Address]:
         """Where datagrams reach us alone: one address for each interface in use, one port for all."""
 
