@@ -19,7 +19,7 @@ from ..crdt.joining import Joining
 from ..crdt.lww_map import LWWMap
 from ..crdt.vector_clock import NO_TAG, VectorClock
 from ..crdt.waiting import Waiting
-from ..crdt.writes import STAMP, Delta, Held, Key, Replaced, Write, each
+from ..crdt.writes import STAMP, Delta, Held, Key, Replaced, Write, each, winner
 from ..errors import MeshClosed
 from ..options import Options
 from ..wire.keys import SpaceKey, canonical_key_bytes
@@ -72,6 +72,8 @@ class Ledger:
         self.closed = False
         self.writes = 0
         self.conflicts = 0
+        self.alone = False
+        """Whether nobody has been met yet, so that nothing need be kept to be sent."""
         self.watched = False
         """Whether the observer wants to be told of local writes; of others' it always is."""
         self.decoded: dict[Any, Any] = {}
@@ -96,6 +98,24 @@ class Ledger:
             if self.watched:
                 self.observer.replaced((Replaced(key, before, None if value is None else write),), True)
 
+    def write_if(self, visible: bool, key: Key, value: bytes | None, wall_ms: int) -> Write | None:
+        """Write if, and only if, something (or, if not `visible`, nothing) can be seen under `key`.
+
+        Return what could be seen.  This is what makes `pop` and `setdefault` atomic among threads.
+        """
+        with self.lock:
+            before: Held = self.state.live.get(key)
+            seen = winner(before, wall_ms)
+            if (seen is not None) is visible:
+                outbox = self._mint(wall_ms)
+                write, before = self.state.write(outbox.origin, key, value, self.clock.tick(wall_ms))
+                self.writes += 1
+                outbox.add(key, write, before, self.state.known)
+                self.decoded.pop(key, None)
+                if self.watched:
+                    self.observer.replaced((Replaced(key, before, None if value is None else write),), True)
+            return seen
+
     def write_many(self, items: Iterable[tuple[Key, bytes | None, int]], wall_ms: int) -> list[Replaced]:
         """Put or delete several keys in one batch: all or nothing, everywhere, under one stamp.
 
@@ -114,7 +134,8 @@ class Ledger:
             replaced = []
             for key, value, meta in rows:
                 write, before = state.write(outbox.origin, key, value, stamp, meta)
-                outbox.open.add(key, write, before)
+                if not outbox.alone:
+                    outbox.open.add(key, write, before)
                 replaced.append(Replaced(key, before, None if value is None else write))
             outbox.close_into(state.known)
             self.writes += len(rows)
@@ -123,12 +144,19 @@ class Ledger:
                 self.observer.replaced(replaced, True)
             return replaced
 
+    def meet(self) -> None:
+        """Somebody is there: from now on, writes are kept to be sent."""
+        with self.lock:
+            self.alone = False
+            if self.outbox is not None:
+                self.outbox.meet(self.state.known)
+
     def _mint(self, wall_ms: int) -> Outbox:
         if self.closed:
             raise MeshClosed("this mesh was closed, so nothing was written; join again to write")
         if self.outbox is None:
             self.origin = mint_origin(wall_ms // 1000, self._rng.randbytes(8))
-            self.outbox = Outbox(self.origin, self.options)
+            self.outbox = Outbox(self.origin, self.options, self.alone)
         return self.outbox
 
     def remint(self, wall_ms: int) -> Origin | None:

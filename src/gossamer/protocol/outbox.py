@@ -11,6 +11,7 @@ until the streams have caught up.
 from __future__ import annotations
 
 from collections import deque
+from hashlib import blake2b
 
 from ..crdt.dots import Origin
 from ..crdt.open_batch import OpenBatch
@@ -39,6 +40,7 @@ class Outbox:
         "_options",
         "_ring_bytes",
         "_tokens_bits",
+        "alone",
         "closed_until",
         "multicast_until",
         "open",
@@ -50,8 +52,10 @@ class Outbox:
         "writers",
     )
 
-    def __init__(self, origin: Origin, options: Options) -> None:
+    def __init__(self, origin: Origin, options: Options, alone: bool = False) -> None:
         self.origin = origin
+        self.alone = alone
+        """Nobody has been met yet: nothing is kept to be sent, for whoever comes is sent a delta."""
         self.open = OpenBatch(origin, 0)
         self.ring: deque[EncodedBatch] = deque()
         self.tags: dict[int, bytes] = {0: NO_TAG}
@@ -68,6 +72,8 @@ class Outbox:
 
     def add(self, key: Key, write: Write, before: Held, known: VectorClock) -> None:
         """Enter a write, closing the batch before it or after it when that is full."""
+        if self.alone:
+            return
         batch = self.open
         limit = PUSHED_BATCH_BYTES_MAX if self.pushing else BATCH_BYTES_MAX
         value = write.value
@@ -80,6 +86,17 @@ class Outbox:
         batch.add(key, write, before)
         if batch.size_bytes > limit - 2 * SMALL_BYTES:
             self.close_into(known)
+
+    def meet(self, known: VectorClock) -> None:
+        """Somebody is there: what was written until now goes in a delta, what follows in batches."""
+        head = known.sequence(self.origin)
+        if self.alone and head:
+            self.tag = blake2b(self.tag + head.to_bytes(8, "big"), digest_size=len(NO_TAG)).digest()
+            self.tags[head] = self.tag
+            self.open = OpenBatch(self.origin, head)
+            self.closed_until = self.multicast_until = head
+            known.mark(self.origin, self.tag)
+        self.alone = False
 
     def close(self) -> EncodedBatch | None:
         """Close the open batch, if it holds anything, and keep it in the ring.  O(its bytes)."""

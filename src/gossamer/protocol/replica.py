@@ -95,6 +95,7 @@ class Replica:
         self.effects: list[Effect] = []
         self.counts: Counter[str] = Counter()
         self.ledger = ledger or Ledger(options, rng, lock, observer)
+        self.ledger.alone = True
         self.membership = Membership(options, rng)
         self.wants = AntiEntropy(options, rng)
         self.exchanges = Exchanges(self.ledger, self.membership, self.wants, self.effects, options, rng)
@@ -321,6 +322,8 @@ class Replica:
 
     def _meet(self, member: Member, now: float) -> None:
         """A stranger, or one back from the dead: get to know it, and catch up with it."""
+        if self.ledger.alone:
+            self.ledger.meet()
         if not self.leaving:
             self._send(member, self._introduction(reply_wanted=not member.introduced))
         if member.introduced:
