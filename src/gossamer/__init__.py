@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from .mesh import Mesh, open_mesh
     from .options import Options
     from .views.changes import Change
-    from .views.mapping import Entry, Scope
+    from .views.entries import Entry
+    from .views.scope import Scope
     from .wire.registered import Unknown, register
 
 __version__ = "0.1.0"
@@ -64,7 +65,8 @@ _HOMES = {
     "mesh": ("Mesh", "open_mesh"),
     "options": ("Options",),
     "views.changes": ("Change",),
-    "views.mapping": ("Entry", "Scope"),
+    "views.entries": ("Entry",),
+    "views.scope": ("Scope",),
     "wire.registered": ("Unknown", "register"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -274,7 +274,7 @@ class Listeners:
                 if listener.pattern.matches(change.key):
                     self._call(listener.fn, listener.call, change)
         if self._on_conflict and type(raw.held) is tuple:
-            values = tuple(_value(w) for w in raw.held)
+            values = tuple(_value(w) for w in each(raw.held))
             for fn in self._on_conflict:
                 self._call(fn, fn, raw.key, values)
 

@@ -1,0 +1,77 @@
+"""The writes that a thread or task collects in `with mesh.batch():`, to be made together.
+
+A batch belongs to its context (PEP 567): to the thread or task that opened it, and to
+the tasks that were started inside it for as long as it is open.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
+
+from ..crdt.writes import Key
+
+Row = tuple[bytes | None, int]
+"""What a batch holds for a key: the encoded value, or None to delete it, and its flags."""
+
+
+class Batch:
+    """Rows by key, in the order in which the keys were first written.  Once taken, it takes nothing more."""
+
+    __slots__ = ("_lock", "_rows", "_taken")
+
+    def __init__(self, lock: AbstractContextManager[object]) -> None:
+        self._lock = lock
+        self._rows: dict[Key, Row] = {}
+        self._taken = False
+
+    def put(self, key: Key, row: Row) -> bool:
+        """Collect a write; return whether there was still time."""
+        with self._lock:
+            if not self._taken:
+                self._rows[key] = row
+            return not self._taken
+
+    def get(self, key: object) -> Row | None:
+        """Return what is collected for `key`."""
+        return self._rows.get(key)
+
+    def rows(self) -> list[tuple[Key, Row]]:
+        """Return what is collected so far."""
+        with self._lock:
+            return list(self._rows.items())
+
+    def take(self) -> list[tuple[Key, Row]]:
+        """Return all that was collected, and collect no more."""
+        with self._lock:
+            self._taken = True
+            rows = list(self._rows.items())
+            self._rows.clear()
+            return rows
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still collects."""
+        return not self._taken
+
+
+class Batches:
+    """The open batch of each thread and task."""
+
+    __slots__ = ("_current",)
+
+    def __init__(self) -> None:
+        self._current: ContextVar[Batch | None] = ContextVar("batch", default=None)
+
+    def current(self) -> Batch | None:
+        """Return the open batch of this thread or task, if there is one."""
+        batch = self._current.get()
+        return batch if batch is not None and batch.is_open else None
+
+    def enter(self, batch: Batch) -> Token[Batch | None]:
+        """Let `batch` collect what this thread or task writes."""
+        return self._current.set(batch)
+
+    def leave(self, token: Token[Batch | None]) -> None:
+        """Let it collect no more."""
+        self._current.reset(token)
