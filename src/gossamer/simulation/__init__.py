@@ -1,1 +1,24 @@
-"""A mesh on free time: simulated nodes, links and faults, exactly repeatable."""
+"""A mesh on free time: the same replica and codec on a simulated network, every step checked.
+
+`Simulation` is the door; see its docstring.  Names are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .oracle import Wrong
+    from .simulation import Simulation
+
+__all__ = ["Simulation", "Wrong"]
+
+_HOMES = {"Simulation": "simulation", "Wrong": "oracle"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -97,6 +97,19 @@ def body(messages: Iterable[bytes]) -> bytes:
     return b"".join([len(message).to_bytes(2, "big") + message for message in messages])
 
 
+def packed(messages: Iterable[bytes]) -> list[list[bytes]]:
+    """Share messages out, in order, to as few bodies as hold them; each fits a datagram by itself."""
+    groups: list[list[bytes]] = []
+    room = 0
+    for message in messages:
+        if len(message) + 2 > room:
+            groups.append([])
+            room = DATAGRAM_BODY_MAX
+        groups[-1].append(message)
+        room -= len(message) + 2
+    return groups
+
+
 def messages_in(data: bytes) -> list[bytes]:
     """Return the messages in the body of a datagram; raise Malformed if it is torn."""
     messages, at, end = [], 0, len(data)

@@ -1,0 +1,156 @@
+"""What must hold at every step of a simulation, and is compared after every step.
+
+After whatever happened to a node: its vector only grew, and over writes that were made;
+no batch is torn; under each key that what happened concerned stands exactly what
+causality leaves of the writes that the node knows; and whoever only listened to changes
+holds the same.  Now and then, often enough to cost about as much, all keys are compared,
+and the map asserts its own invariants.
+
+Once a computer was cloned, the world is dishonest: two write under one origin, and only
+what each map asserts of itself is compared.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ..crdt.dots import Dot, Origin
+from ..crdt.writes import Held, Key, Replaced, Write, each
+from ..protocol.effects import Forked, Notice
+from .oracle import Oracle, Wrong
+
+if TYPE_CHECKING:
+    from .node import Node
+
+
+class Checks:
+    """Compares every node, after every step, with what causality says."""
+
+    def __init__(self) -> None:
+        self.oracle = Oracle()
+        self.honest = True
+        self.steps = 0
+        self.compared_keys = 0
+        self._heads: dict[str, dict[Origin, int]] = {}
+        self._touched: dict[str, set[Key]] = {}
+        self._credit: Counter[str] = Counter()
+
+    # -- what happens ---------------------------------------------------------------------------
+
+    def born(self, node: Node) -> None:
+        """A process has started on a node; if it took over a state, it knows that."""
+        self._heads[node.name] = dict(node.replica.ledger.state.known.heads)
+        self._touched[node.name] = set()
+
+    def wrote(self, node: Node, batch: list[tuple[Key, Write, tuple[Dot, ...]]], *, atomic: bool) -> None:
+        """A program on this node wrote, having seen these dots."""
+        if self.honest:
+            self.oracle.record(batch, atomic=atomic)
+        self.step(node)
+
+    def replaced(self, node: Node, replaced: Sequence[Replaced]) -> None:
+        """Watchers were told of these changes."""
+        mirror, touched = node.mirror, self._touched[node.name]
+        for key, before, after in replaced:
+            if mirror.get(key) != before:
+                raise Wrong(f"{node.name}: {key!r}: {before} was said to be replaced, watchers saw {mirror.get(key)}")
+            if after is None:
+                mirror.pop(key, None)
+            else:
+                mirror[key] = after
+            touched.add(key)
+
+    def noticed(self, node: Node, notice: Notice) -> None:
+        """A replica told something."""
+        if self.honest and isinstance(notice, Forked):
+            raise Wrong(f"{node.name} saw a fork where there was none")
+
+    def malformed(self, node: Node) -> None:
+        """A node refused what another sent."""
+        raise Wrong(f"{node.name} could not read what another node sent")
+
+    # -- every step -----------------------------------------------------------------------------
+
+    def step(self, node: Node) -> None:
+        """Something has happened to `node`.  Raise `Wrong` if it broke a promise.  O(what changed), amortised."""
+        self.steps += 1
+        heads, before = node.replica.ledger.state.known.heads, self._heads[node.name]
+        touched = self._touched[node.name]
+        if heads == before and not touched:
+            return
+        self._touched[node.name] = set()
+        if heads != before:
+            for origin in before:
+                if heads.get(origin, 0) < before[origin]:
+                    raise Wrong(f"I3: {node.name} knew {before[origin]} of {origin.hex()}, now {heads.get(origin, 0)}")
+            if self.honest:
+                for origin, until in heads.items():
+                    after = before.get(origin, 0)
+                    if until > after:
+                        touched.update(self.oracle.written(origin, after, until))
+            self._heads[node.name] = dict(heads)
+        self._compare(node, touched)
+        self._credit[node.name] += len(touched) + 1
+        if self._credit[node.name] > len(node.replica.ledger.state.live):
+            self.all_of(node)
+
+    def all_of(self, node: Node) -> None:
+        """Compare every key of a node."""
+        self._credit[node.name] = 0
+        state = node.replica.ledger.state
+        state.check()
+        self._compare(node, self.oracle.keys if self.honest else state.live)
+        if node.mirror != state.live and not state.expiry.hidden:
+            raise Wrong(f"{node.name}: watchers hold something else than the map")
+        if self.honest and not state.live.keys() <= self.oracle.keys.keys():
+            raise Wrong(f"{node.name} holds keys that nobody wrote")
+
+    def _compare(self, node: Node, keys: Iterable[Key]) -> None:
+        state = node.replica.ledger.state
+        heads, live, now_ms = state.known.heads, state.live, node.corrected_ms
+        for key in keys:
+            self.compared_keys += 1
+            held: Held = live.get(key)
+            if node.mirror.get(key) != held:
+                raise Wrong(f"{node.name}: {key!r}: watchers hold {node.mirror.get(key)}, the map {held}")
+            if self.honest:
+                self._compare_key(node, key, held, heads, now_ms)
+
+    def _compare_key(self, node: Node, key: Key, held: Held, heads: dict[Origin, int], now_ms: int) -> None:
+        history = self.oracle.keys.get(key)
+        if history is None:
+            raise Wrong(f"{node.name} holds {held} under {key!r}, which nobody wrote")
+        left, have = history.left(heads), 0
+        for write in each(held):
+            bit = history.bit_of.get(write.dot)
+            if bit is None or history.writes[bit] != write:
+                raise Wrong(f"{node.name} holds {write} under {key!r}, which nobody wrote")
+            have |= 1 << bit
+        if have == left:
+            return
+        for write in history.unfold(have & ~left):
+            raise Wrong(f"{node.name}: {write} of {key!r} came back from the dead")
+        for write in history.unfold(left & ~have):
+            if not write.expires_ms or write.expires_ms > now_ms:
+                raise Wrong(f"{node.name} lost {write} of {key!r}")
+
+    # -- the end --------------------------------------------------------------------------------
+
+    def difference(self, nodes: Sequence[Node]) -> str:
+        """Return in words what keeps `nodes` from agreeing; nothing if they agree."""
+        for one, other in zip(nodes, nodes[1:], strict=False):
+            mine, theirs = one.replica.ledger.state, other.replica.ledger.state
+            if mine.known.heads != theirs.known.heads or mine.known.digest() != theirs.known.digest():
+                return f"{one.name} knows {mine.known}, {other.name} knows {theirs.known}"
+            if mine.live != theirs.live:
+                keys = [key for key in {**mine.live, **theirs.live} if mine.live.get(key) != theirs.live.get(key)]
+                lasting = [key for key in keys if not _expires(mine.live.get(key), theirs.live.get(key))]
+                if lasting:
+                    return f"{one.name} and {other.name} differ in {lasting[:5]!r}"
+        return ""
+
+
+def _expires(*helds: Held) -> bool:
+    return any(write.expires_ms for held in helds for write in each(held))

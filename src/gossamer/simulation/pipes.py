@@ -1,0 +1,197 @@
+"""A simulated stream: two ways, each ordered and reliable, each with a speed, both breakable.
+
+Each end does what `net.driver` does with a real one: it pulls messages from the replica
+when there is room, frames them, and feeds what comes to a parser in pieces of any size.
+While either way is cut, nothing moves; who could not send for `send_timeout_s`, or heard
+nothing for `stream_idle_s`, closes its end, and the other learns of it once it can.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..net.transport import Address
+from ..wire.framing import FrameParser, frames
+from .engine import Engine
+
+if TYPE_CHECKING:
+    from .links import Links
+    from .node import Node
+
+WINDOW_BYTES = 256 << 10
+"""What a sender may have on its way, and a receiver that does not read may have waiting."""
+PIECE_BYTES_MAX = 64 << 10
+TRY_AGAIN_S = 0.1
+RESET_AGAIN_S = 0.5
+
+
+@dataclass(slots=True, eq=False)
+class End:
+    """One end of a pipe, and what it sends."""
+
+    node: Node
+    boot_number: int
+    parser: FrameParser
+    heard_at: float
+    number: int = 0
+    queue: deque[bytes] = field(default_factory=deque)
+    queued_bytes: int = 0
+    moving: bool = False
+    stuck_since: float | None = None
+    delivered_bytes: int = 0
+    break_after_bytes: int | None = None
+    unread: list[bytes] = field(default_factory=list)
+    closed: bool = False
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the process that opened this end still runs, on a host that does."""
+        return self.node.host_is_up and self.node.boot_number == self.boot_number
+
+
+class Pipe:
+    """A stream between two nodes."""
+
+    __slots__ = ("_address", "_engine", "_ends", "_links", "_rng")
+
+    def __init__(
+        self,
+        caller: Node,
+        callee: Node,
+        address: Address,
+        links: Links,
+        engine: Engine,
+        rng: random.Random,
+        breaks: dict[tuple[str, str], int],
+    ) -> None:
+        self._links, self._engine, self._rng, self._address = links, engine, rng, address
+        ends = []
+        for node, other in ((caller, callee), (callee, caller)):
+            parser = FrameParser(node.options.message_bytes_max)
+            end = End(node, node.boot_number, parser, engine.now)
+            end.break_after_bytes = breaks.get((node.name, other.name))
+            ends.append(end)
+        self._ends = ends[0], ends[1]
+
+    def open(self) -> None:
+        """Tell both ends that the stream is open."""
+        caller, callee = self._ends
+        caller_address = caller.node.host, self._rng.randint(32768, 60999)
+        callee.number = callee.node.link_opened(self, callee, caller.node.peer, caller_address, outgoing=False)
+        caller.number = caller.node.link_opened(self, caller, callee.node.peer, self._address, outgoing=True)
+        for end in self._ends:
+            self._watch_idle(end)
+            self.pump(end)
+
+    def other(self, end: End) -> End:
+        """Return the other end."""
+        return self._ends[1] if end is self._ends[0] else self._ends[0]
+
+    # -- moving bytes ---------------------------------------------------------------------------
+
+    def pump(self, end: End) -> None:
+        """Pull what the replica has to send, while there is room for it."""
+        while not end.closed and end.node.is_awake and end.queued_bytes < WINDOW_BYTES:
+            messages = end.node.pull(end.number)
+            if not messages:
+                break
+            self._links.sent_on_stream(end.node, messages)
+            data = b"".join(frame for message in messages for frame in frames(message))
+            at = 0
+            while at < len(data):
+                size = PIECE_BYTES_MAX if self._rng.random() < 0.7 else self._rng.randint(1, PIECE_BYTES_MAX)
+                end.queue.append(data[at : at + size])
+                at += size
+            end.queued_bytes += len(data)
+        self._move(end)
+
+    def _move(self, end: End) -> None:
+        if end.moving or not end.queue or end.closed:
+            return
+        end.moving = True
+        took_s = len(end.queue[0]) / self._links.bytes_per_s + self._rng.uniform(*self._links.delay_s)
+        self._engine.after(took_s, self._arrive, end)
+
+    def _arrive(self, end: End) -> None:
+        there = self.other(end)
+        if end.closed or not end.is_there:
+            return
+        if not self._gets_through(end, there):
+            now = self._engine.now
+            end.stuck_since = now if end.stuck_since is None else end.stuck_since
+            if now - end.stuck_since >= end.node.options.send_timeout_s:
+                self.close(end)
+            else:
+                self._engine.after(TRY_AGAIN_S, self._arrive, end)
+            return
+        end.moving, end.stuck_since = False, None
+        if there.closed or not there.is_there:
+            self._shut(end)
+            return
+        piece = end.queue.popleft()
+        end.queued_bytes -= len(piece)
+        if end.break_after_bytes is not None and end.delivered_bytes + len(piece) >= end.break_after_bytes:
+            self._deliver(there, piece[: end.break_after_bytes - end.delivered_bytes])
+            self._shut(end)
+            self._shut(there)
+            return
+        end.delivered_bytes += len(piece)
+        self._deliver(there, piece)
+        self.pump(end)
+
+    def _gets_through(self, end: End, there: End) -> bool:
+        if not there.node.host_is_up or not self._links.open_both_ways(end.node.name, there.node.name):
+            return False
+        return sum(map(len, there.unread)) < WINDOW_BYTES
+
+    def _deliver(self, end: End, piece: bytes) -> None:
+        if not piece:
+            return
+        if not end.node.is_awake:
+            end.unread.append(piece)
+            return
+        end.heard_at = self._engine.now
+        if not end.node.stream_data(end.number, end.parser, piece):
+            self.close(end)
+
+    def read_on(self, end: End) -> None:
+        """The node is awake again: it reads what came meanwhile."""
+        pieces, end.unread = end.unread, []
+        for piece in pieces:
+            if not end.closed:
+                self._deliver(end, piece)
+        self.pump(end)
+
+    # -- ends -----------------------------------------------------------------------------------
+
+    def close(self, end: End) -> None:
+        """One end closes, or its process dies; the other learns of it as soon as it can."""
+        self._shut(end)
+        self._reset(self.other(end))
+
+    def _reset(self, end: End) -> None:
+        if end.closed or not end.is_there:
+            return
+        if self._links.open_both_ways(end.node.name, self.other(end).node.name):
+            self._engine.after(self._links.delay_s[1], self._shut, end)
+        else:
+            self._engine.after(RESET_AGAIN_S, self._reset, end)
+
+    def _shut(self, end: End) -> None:
+        if not end.closed:
+            end.closed = True
+            end.queue.clear()
+            if end.is_there:
+                end.node.link_closed(end.number)
+
+    def _watch_idle(self, end: End) -> None:
+        if end.closed or not end.is_there:
+            return
+        deadline = end.heard_at + end.node.options.stream_idle_s
+        if deadline <= self._engine.now:
+            self.close(end)
+        else:
+            self._engine.at(deadline, self._watch_idle, end)
