@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..crdt.dots import Dot, Origin
@@ -140,7 +141,7 @@ class Checks:
 
     def difference(self, nodes: Sequence[Node]) -> str:
         """Return in words what keeps `nodes` from agreeing; nothing if they agree."""
-        for one, other in zip(nodes, nodes[1:], strict=False):
+        for one, other in pairwise(nodes):
             mine, theirs = one.replica.ledger.state, other.replica.ledger.state
             if mine.known.heads != theirs.known.heads or mine.known.digest() != theirs.known.digest():
                 return f"{one.name} knows {mine.known}, {other.name} knows {theirs.known}"

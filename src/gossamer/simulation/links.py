@@ -83,7 +83,7 @@ class Links:
 
     # -- datagrams ------------------------------------------------------------------------------
 
-    def multicast_from(self, sender: Node, boot: bytes, data: bytes, messages: tuple[bytes, ...]) -> None:
+    def multicast_from(self, sender: Node, boot: bytes, data: bytes, messages: Iterable[bytes]) -> None:
         """Carry a datagram to everyone in reach."""
         self._traffic.sent(sender.name, "multicast", messages)
         if self.multicast and sender.has_multicast:
@@ -91,7 +91,7 @@ class Links:
                 if node is not sender and node.has_multicast:
                     self._carry(sender, node, node.unicast_address, boot, data, True)
 
-    def unicast_from(self, sender: Node, boot: bytes, data: bytes, messages: tuple[bytes, ...], to: Address) -> None:
+    def unicast_from(self, sender: Node, boot: bytes, data: bytes, messages: Iterable[bytes], to: Address) -> None:
         """Carry a datagram to one address."""
         self._traffic.sent(sender.name, "unicast", messages)
         node = self._at_host(to[0])

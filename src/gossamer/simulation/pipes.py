@@ -55,7 +55,7 @@ class End:
 class Pipe:
     """A stream between two nodes."""
 
-    __slots__ = ("_address", "_engine", "_ends", "_links", "_rng")
+    __slots__ = ("_address", "_ends", "_engine", "_links", "_rng")
 
     def __init__(
         self,
