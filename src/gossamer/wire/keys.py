@@ -62,14 +62,14 @@ def encode_key(key: Key) -> bytes:
     return _encoded(key)
 
 
-def canonical_key_bytes(key: Key | SpaceKey) -> bytes:
+def canonical_key_bytes(key: Hashable) -> bytes:
     """Return one byte for the space (0: the user's) and the canonical CBOR of the key; digests are taken over this."""
     if type(key) is SpaceKey:
         return bytes((key.space,)) + _encoded(key.key)
     return b"\0" + _encoded(key)
 
 
-def keys_to_wire(keys: Iterable[Key | SpaceKey]) -> list[Any]:
+def keys_to_wire(keys: Iterable[Hashable]) -> list[Any]:
     """Return the column that carries `keys` in a message; the same list where it can travel as it is."""
     column = keys if type(keys) is list else list(keys)
     if SpaceKey not in set(map(type, column)):
