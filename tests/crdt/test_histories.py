@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from history_peer import GRACE_MS
 from history_world import World
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from random_history import KEYS, live_histories, live_one_history
@@ -158,5 +158,13 @@ class HonestWorld(RuleBasedStateMachine):
             self.world.settle()
 
 
-HonestWorld.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None, database=None)
+HonestWorld.TestCase.settings = settings(
+    max_examples=100,
+    stateful_step_count=40,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    report_multiple_bugs=False,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 test_hypothesis_finds_no_history_that_breaks_a_promise = HonestWorld.TestCase
