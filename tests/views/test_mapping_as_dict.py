@@ -108,6 +108,7 @@ class MeshAgainstDict(RuleBasedStateMachine):
         self.mesh |= given_rows
         self.dict |= given_rows
 
+    @precondition(lambda self: self.batch is None)
     @rule(rows=rows)
     def unite(self, rows):
         assert ordered(self.mesh | rows) == ordered(self.dict | rows)
@@ -164,7 +165,7 @@ def ordered(rows):
 
 
 TestMeshAgainstDict = MeshAgainstDict.TestCase
-TestMeshAgainstDict.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestMeshAgainstDict.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
 
 
 def test_a_mesh_is_a_mutable_mapping(mapping):

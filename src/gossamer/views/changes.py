@@ -13,10 +13,11 @@ import logging
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import translate
 from typing import Any, Literal
 
+from ..crdt.dots import Origin
 from ..crdt.writes import FORCE, Held, Key, Replaced, Write, each, winner
 from ..protocol.ledger import Ledger
 from ..wire.keys import SpaceKey
@@ -46,13 +47,17 @@ class Change:
     """Values written concurrently that lost; `mesh.conflicts(key)` tells whose they are."""
 
 
-class _Raw:
+@dataclass(slots=True)
+class Raw:
     """A change as it is queued: what was visible, what is, and everything held now."""
 
-    __slots__ = ("expired", "held", "key", "local", "new", "old")
-
-    def __init__(self, key: Key, old: Write | None, new: Write | None, held: Held, local: bool, expired: bool) -> None:
-        self.key, self.old, self.new, self.held, self.local, self.expired = key, old, new, held, local, expired
+    key: Key
+    old: Write | None
+    new: Write | None
+    held: Held
+    local: bool
+    expired: bool = False
+    deleter: Origin | None = None
 
     @property
     def changes(self) -> bool:
@@ -63,6 +68,11 @@ class _Raw:
         if old.value != new.value:
             return True
         return old is not new and bool(new.meta & FORCE)
+
+    def absorb(self, later: Raw) -> None:
+        """Become the change from what was before this one to what is after `later`."""
+        self.new, self.held, self.local = later.new, later.held, later.local
+        self.expired, self.deleter = later.expired, later.deleter
 
 
 class Pattern:
@@ -89,26 +99,26 @@ class Feed:
 
     def __init__(self, changes_max: int, wake: Callable[[], None], wanted: Callable[[Key], bool]) -> None:
         self._changes_max = changes_max
-        self._queue: deque[_Raw] = deque()
-        self._latest: dict[Key, _Raw] = {}
+        self._queue: deque[Raw] = deque()
+        self._latest: dict[Key, Raw] = {}
         self.conflated = 0
         self.wake = wake
         self.wanted = wanted
 
-    def put(self, raw: _Raw) -> None:
+    def put(self, raw: Raw) -> None:
         """Queue a change, or fold it into the one that waits for the same key if there are too many."""
         if len(self._queue) >= self._changes_max:
             if not self._latest:
                 self._latest = {queued.key: queued for queued in self._queue}
             queued = self._latest.get(raw.key)
             if queued is not None:
-                queued.new, queued.held, queued.local, queued.expired = raw.new, raw.held, raw.local, raw.expired
+                queued.absorb(raw)
                 self.conflated += 1
                 return
             self._latest[raw.key] = raw
         self._queue.append(raw)
 
-    def take(self) -> _Raw | None:
+    def take(self) -> Raw | None:
         """Return the next change, None if there is none."""
         try:
             raw = self._queue.popleft()
@@ -168,7 +178,16 @@ class Watchers:
         if self.feeds:
             now_ms = self._wall_ms()
             for key, before, after in replaced:
-                self._put(_Raw(key, winner(before, now_ms), winner(after, now_ms), after, local, False))
+                self._put(
+                    Raw(
+                        key,
+                        winner(before, now_ms),
+                        winner(after, now_ms),
+                        after,
+                        local,
+                        deleter=self._deleter(key, local) if after is None else None,
+                    )
+                )
         if self.feeds or self.waiters:
             self._wake()
 
@@ -177,17 +196,25 @@ class Watchers:
         for key, at_ms, held in lapsed:
             old, new = winner(held, at_ms - 1), winner(held, at_ms)
             if old is not None and old is not new:
-                self._put(_Raw(key, old, new, held, False, True))
+                self._put(Raw(key, old, new, held, local=False, expired=True))
         self._wake()
 
-    def _put(self, raw: _Raw) -> None:
+    def _put(self, raw: Raw) -> None:
         if type(raw.key) is SpaceKey:
             return
         conflicting = type(raw.held) is tuple
         if raw.changes or conflicting:
             for feed in self.feeds:
                 if feed.wanted(raw.key):
-                    feed.put(raw if len(self.feeds) == 1 else _copy(raw))
+                    feed.put(raw if len(self.feeds) == 1 else replace(raw))
+
+    def _deleter(self, key: Key, local: bool) -> Origin | None:
+        """Return who deleted `key`: we, or another, if only one ever did as far as we remember."""
+        assert self.ledger is not None
+        if local:
+            return self.ledger.origin
+        dots = self.ledger.state.deletes.get(key, ())
+        return dots[0].origin if len(dots) == 1 else None
 
     def _wake(self) -> None:
         for feed in self.feeds:
@@ -201,11 +228,12 @@ class Watchers:
         for waiter in self.waiters:
             waiter()
 
-    def change(self, raw: _Raw) -> Change | None:
+    def change(self, raw: Raw) -> Change | None:
         """Return `raw` decoded; None if it was only queued because of a conflict."""
         if not raw.changes:
             return None
         new = raw.new
+        writer = raw.deleter if new is None else new.origin
         losers = [w for w in each(raw.held) if w is not new and new is not None]
         kind: Kind = "set" if new is not None else "expire" if raw.expired else "delete"
         return Change(
@@ -213,7 +241,7 @@ class Watchers:
             _value(raw.old),
             _value(new),
             kind,
-            self._writer_of(new.origin) if new is not None else None,
+            self._writer_of(writer) if writer is not None else None,
             raw.local,
             new.stamp if new is not None else 0,
             tuple(_value(w) for w in losers if type(raw.held) is tuple),
@@ -266,7 +294,7 @@ class Listeners:
         """Whether anyone listens for `key`."""
         return bool(self._on_conflict) or any(listener.pattern.matches(key) for listener in self._listeners)
 
-    def deliver(self, raw: _Raw) -> None:
+    def deliver(self, raw: Raw) -> None:
         """Call everyone who listens for this change; log what they raise."""
         change = self._watchers.change(raw)
         if change is not None:
@@ -290,15 +318,11 @@ class Listeners:
             logger.exception("a listener raised, %r; the others were called all the same", fn)
 
 
-def _copy(raw: _Raw) -> _Raw:
-    return _Raw(raw.key, raw.old, raw.new, raw.held, raw.local, raw.expired)
-
-
 def _value(write: Write | None) -> Any:
     return None if write is None or write.value is None else decode_value(write.value)
 
 
-def drained(feed: Feed, ledger: Ledger) -> Iterator[_Raw]:
+def drained(feed: Feed, ledger: Ledger) -> Iterator[Raw]:
     """Yield what waits in `feed`, each taken under the lock."""
     while True:
         with ledger.lock:
