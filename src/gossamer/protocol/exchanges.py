@@ -289,7 +289,7 @@ class Exchanges:
                 return self.pull(link)
             return []
         if found:
-            link.cursor = found[-1].batch.until
+            link.cursor = found[-1].until
         return [encoded.data for encoded in found]
 
     def close(self, link: Link, reason: str) -> None:

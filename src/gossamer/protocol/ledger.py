@@ -19,11 +19,10 @@ from ..crdt.joining import Joining
 from ..crdt.lww_map import LWWMap
 from ..crdt.vector_clock import NO_TAG, VectorClock
 from ..crdt.waiting import Waiting
-from ..crdt.writes import STAMP, Delta, Held, Key, Replaced, Write, each, winner
+from ..crdt.writes import STAMP, Batch, Delta, Held, Key, Replaced, Write, each, winner
 from ..errors import MeshClosed
 from ..options import Options
 from ..wire.keys import SpaceKey, canonical_key_bytes
-from ..wire.messages import EncodedBatch
 from .outbox import Outbox
 
 
@@ -203,14 +202,14 @@ class Ledger:
 
     # -- what others wrote ----------------------------------------------------------------------
 
-    def receive(self, encoded: EncodedBatch, wall_ms: int) -> Outcome:
+    def receive(self, batch: Batch, size_bytes: int, wall_ms: int) -> Outcome:
         """Apply a received batch, or hold it until what it needs has come.  O(its writes)."""
-        batch, state = encoded.batch, self.state
+        state = self.state
         with self.lock:
             if state.known.heads.get(batch.origin, 0) >= batch.until:
                 return Outcome.OLD
             if self.joining is not None or not state.ready(batch):
-                self.waiting.add(batch, len(encoded.data))
+                self.waiting.add(batch, size_bytes)
                 return Outcome.HELD
             self._applied(state.apply(batch), wall_ms)
             if len(self.waiting):

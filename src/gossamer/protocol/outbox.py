@@ -26,7 +26,7 @@ BATCH_BYTES_MAX = DATAGRAM_BODY_MAX - 2 - 60
 """Row bytes of a batch that surely fits a datagram with its headers."""
 PUSHED_BATCH_BYTES_MAX = 16 << 10
 """The same while streams carry everything."""
-REPEAT_BATCHES_MAX = 4
+REPEAT_BATCHES_MAX = 2
 SMALL_BYTES = 64
 """A row with a value no longer than this, and a key of a quarter, always fits beside what is not yet full."""
 KEY_BYTES_MAX = 1024
@@ -103,13 +103,12 @@ class Outbox:
         if not len(self.open):
             return None
         encoded = encode_batch(self.open.close(), self.tag)
-        batch = encoded.batch
-        self.tag, self.closed_until = batch.tag, batch.until
-        self.tags[batch.until] = batch.tag
+        self.tag, self.closed_until = encoded.tag, encoded.until
+        self.tags[encoded.until] = encoded.tag
         if len(self.tags) > 8192:
             for old in list(self.tags)[:4096]:
                 del self.tags[old]
-        self.open = OpenBatch(self.origin, batch.until)
+        self.open = OpenBatch(self.origin, encoded.until)
         self.ring.append(encoded)
         self._ring_bytes += len(encoded.data)
         while self._ring_bytes > self._options.batch_ring_bytes and len(self.ring) > 1:
@@ -136,7 +135,7 @@ class Outbox:
     def _unsent(self) -> list[EncodedBatch]:
         unsent: list[EncodedBatch] = []
         for encoded in reversed(self.ring):
-            if encoded.batch.until <= self.multicast_until:
+            if encoded.until <= self.multicast_until:
                 break
             unsent.append(encoded)
         unsent.reverse()
@@ -161,7 +160,7 @@ class Outbox:
                 break
             taken.append(encoded.data)
             room -= len(encoded.data) + 2
-            self.multicast_until = encoded.batch.until
+            self.multicast_until = encoded.until
         if not taken:
             return None  # larger than a datagram: only streams carry it
         for encoded in self._before(self.multicast_until - 1, len(taken)):
@@ -175,7 +174,7 @@ class Outbox:
         """The batches sent before the last `skip` of those up to `until`, the newest first."""
         found: list[EncodedBatch] = []
         for encoded in reversed(self.ring):
-            if encoded.batch.after >= until + 1:
+            if encoded.after >= until + 1:
                 continue
             if skip:
                 skip -= 1
@@ -209,7 +208,7 @@ class Outbox:
         """Return the closed batches after `sequence`, at most `bytes_max` of them; None if they fell off the ring."""
         if sequence >= self.closed_until:
             return []
-        if not self.ring or self.ring[0].batch.after > sequence:
+        if not self.ring or self.ring[0].after > sequence:
             return None
         found: list[EncodedBatch] = []
         size = 0
@@ -224,7 +223,7 @@ class Outbox:
         low, high = 0, len(self.ring)
         while low < high:
             middle = (low + high) // 2
-            if self.ring[middle].batch.until <= sequence:
+            if self.ring[middle].until <= sequence:
                 low = middle + 1
             else:
                 high = middle

@@ -115,7 +115,7 @@ class Repairs:
         with ledger.lock:
             ledger.close_batch()
             found = outbox.after(request.after, 64 << 10)
-        wanted = [e.data for e in found or () if e.batch.after < request.until and len(e.data) + 2 <= DATAGRAM_BODY_MAX]
+        wanted = [e.data for e in found or () if e.after < request.until and len(e.data) + 2 <= DATAGRAM_BODY_MAX]
         self.repaired_batches += len(wanted)
         before, at = self._asked.get(request.after, (member.boot, now))
         self._asked = {after: who for after, who in self._asked.items() if now - who[1] < SHARED_REPAIR_S}

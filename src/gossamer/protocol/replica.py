@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter
+from collections import Counter, deque
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from ..crdt.writes import Key
 from ..errors import Malformed
 from ..options import Options
-from ..wire.codec import decode_message, encode_message
+from ..wire.codec import decode_batch, decode_message, encode_message
 from ..wire.messages import (
     Abort,
     Beacon,
@@ -61,6 +61,8 @@ from .repairs import Repairs
 from .timers import Timers
 
 BEACON_BYTES = 250
+APPLIED_MAX = 16
+"""Batches applied last, whole: each of them is likely to come again in the next datagrams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class Replica:
         self.leaving = False
         self.questions: dict[tuple[bytes, int], float] = {}
         self._asked_of_us: list[tuple[bytes, bytes, int]] = []
+        self._applied: deque[bytes] = deque(maxlen=APPLIED_MAX)
         self._pings: dict[int, tuple[bytes, float, int]] = {}
         self._relayed: dict[int, tuple[bytes, int]] = {}
         self.timers = Timers(self, now)
@@ -231,9 +234,15 @@ class Replica:
         if new:
             self._meet(member, now)
         for data in messages:
+            if data in self._applied:  # spare room repeats what was sent before: most of it is known
+                self.counts["batches old"] += 1
+                continue
             message = self._decoded(data)
             if message is not None:
-                self._heard(member, message, None, multicast, now, wall_ms)
+                try:
+                    self._heard(member, message, None, multicast, now, wall_ms)
+                except Malformed:
+                    self.counts["malformed messages"] += 1
 
     def link_opened(self, number: LinkId, peer: bytes, address: Address, outgoing: bool, now: float) -> None:
         """A stream to `peer` is open; the first message each way is an introduction."""
@@ -432,22 +441,27 @@ class Replica:
                 self.exchanges.aborted(link, member, message, now)
 
     def _batch(self, member: Member, message: EncodedBatch, now: float, wall_ms: int) -> None:
-        batch = message.batch
-        if batch.origin == self.ledger.origin:
-            if batch.until > self.ledger.head() or self.ledger.our_tag(batch.until) not in (None, batch.tag):
-                self.exchanges.forked(batch.origin, wall_ms)
+        origin = message.origin
+        if origin == self.ledger.origin:
+            if message.until > self.ledger.head() or self.ledger.our_tag(message.until) not in (None, message.tag):
+                self.exchanges.forked(origin, wall_ms)
             return
-        member.origins.add(batch.origin)
-        outcome = self.ledger.receive(message, wall_ms)
+        if self.ledger.state.known.sequence(origin) >= message.until:
+            self.counts["batches old"] += 1
+            return
+        member.origins.add(origin)
+        batch = decode_batch(message)
+        outcome = self.ledger.receive(batch, len(message.data), wall_ms)
         self.counts[f"batches {outcome.value}"] += 1
         if outcome is Outcome.HELD:
             self.repairs.held(batch, now)
             self.timers.soon(now)
         elif outcome is Outcome.APPLIED:
-            head = self.ledger.state.known.sequence(batch.origin)
-            member.head = max(member.head, head) if member.origin == batch.origin else member.head
+            self._applied.append(message.data)
+            head = self.ledger.state.known.sequence(origin)
+            member.head = max(member.head, head) if member.origin == origin else member.head
             if self.wants.gaps:
-                self.wants.filled(batch.origin, head)
+                self.wants.filled(origin, head)
             if self._asked_of_us:
                 self.answer_settled()
 

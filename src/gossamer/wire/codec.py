@@ -3,7 +3,7 @@
     beacon          [1, peer, stream port, origin | null, head, vector digest, state digest | null,
                      multicasts, [deaf to ...], stalled, interval ms, protocol min, protocol max]
     introduce       [2, peer, origin | null, name, stream port, reply wanted, features, unicast port, boot]
-    batch           [3, tag, columns]          columns: bytes, see columns.py
+    batch           [3, origin, after, until, tag, columns]      columns: bytes, see columns.py
     repair          [4, origin, after, until]
     ping            [5, nonce, target]
     pong            [6, nonce, wall ms]
@@ -60,14 +60,22 @@ from .messages import (
 from .strict import decode_strict, encode
 
 TAG_BYTES = len(NO_TAG)
+_BATCH = Kind.BATCH.value
 NAME_BYTES_MAX = 256
 
 
 def encode_batch(batch: Batch, previous_tag: bytes) -> EncodedBatch:
     """Return `batch` as it travels, its tag set from the tag of the batch before.  O(bytes)."""
     columns = encode(batch_columns(batch))
-    batch.tag = blake2b(previous_tag + columns, digest_size=TAG_BYTES, person=b"gossamer batch").digest()
-    return EncodedBatch(batch, encode([Kind.BATCH.value, batch.tag, columns]))
+    until = batch.until.to_bytes(8, "big")
+    batch.tag = blake2b(previous_tag + until + columns, digest_size=TAG_BYTES, person=b"gossamer batch").digest()
+    data = encode([_BATCH, batch.origin, batch.after, batch.until, batch.tag, columns])
+    return EncodedBatch(batch.origin, batch.after, batch.until, batch.tag, columns, data)
+
+
+def decode_batch(encoded: EncodedBatch) -> Batch:
+    """Return the writes of a batch; raise Malformed if its columns contradict each other.  O(bytes)."""
+    return batch_from_columns(encoded.origin, encoded.after, encoded.until, encoded.tag, decode_strict(encoded.columns))
 
 
 def encode_part(exchange: int, siblings: dict[Key, Held], deletes: dict[Key, tuple[Dot, ...]]) -> bytes:
@@ -125,10 +133,8 @@ def decode_message(data: bytes) -> Message | None:
     if type(items) is not list or not items or type(items[0]) is not int:
         raise Malformed("a message that is no array with a kind")
     kind = items[0]
-    if kind == Kind.BATCH:
-        if len(items) < 3 or type(items[1]) is not bytes or len(items[1]) != TAG_BYTES or type(items[2]) is not bytes:
-            raise Malformed("a batch without tag or columns")
-        return EncodedBatch(batch_from_columns(decode_strict(items[2]), items[1]), data)
+    if kind == _BATCH:
+        return _encoded_batch(items, data)
     if kind == Kind.DELTA:
         if len(items) < 3 or not _is_count(items[1]) or type(items[2]) is not bytes:
             raise Malformed("a delta without exchange or columns")
@@ -143,6 +149,20 @@ def decode_message(data: bytes) -> Message | None:
             raise Malformed(f"a message of kind {kind} with an item of the wrong type or size")
     made: Message = shape.make(*items[1 : len(shape.checks) + 1])
     return made
+
+
+def _encoded_batch(items: list[Any], data: bytes) -> EncodedBatch:
+    if len(items) >= 6:
+        _, origin, after, until, tag, columns = items[:6]
+        if (
+            _is_origin(origin)
+            and type(after) is type(until) is int
+            and 0 <= after < until <= SEQUENCE_MAX
+            and type(tag) is type(columns) is bytes
+            and len(tag) == TAG_BYTES
+        ):
+            return EncodedBatch(origin, after, until, tag, columns, data)
+    raise Malformed("a batch without an origin, a possible range of sequences, a tag or columns")
 
 
 # -- vectors ------------------------------------------------------------------------------------
@@ -260,7 +280,8 @@ class _Shape:
 
 
 def _make_beacon(*items: Any) -> Beacon:
-    return Beacon(*items[:7], tuple(items[7]), *items[8:])
+    peer, port, origin, head, vector_digest, state_digest, multicasts, deaf_to, *rest = items
+    return Beacon(peer, port, origin, head, vector_digest, state_digest, multicasts, tuple(deaf_to), *rest)
 
 
 def _make_known(exchange: int, vector: Any, base: bytes | None, reply: bool) -> Known:

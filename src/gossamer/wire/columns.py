@@ -1,6 +1,7 @@
 """Batches and deltas as columns: parallel arrays that C iterators take apart and put together.
 
-A batch is  [origin, after, until, keys, sequences | null, stamps, values, metas, origins, past]
+A batch of an origin, with sequences in (after, until], is
+            [keys, sequences | null, stamps, values, metas, origins, past]
     sequences  null when none was left out, else the distance from each to the one before;
     stamps     [first, distances], or [first] when all are the same;
     metas      flat [index, meta, ...] of the writes that carry flags or an expiry;
@@ -43,9 +44,6 @@ def batch_columns(batch: Batch) -> list[Any]:
         for origin, sequence in dots:
             past += (index, table.index(origin), sequence)
     return [
-        batch.origin,
-        batch.after,
-        batch.until,
         keys_to_wire(batch.keys),
         None if len(sequences) == batch.until - batch.after else _distances(sequences, batch.after),
         _packed_stamps(stamps),
@@ -56,15 +54,12 @@ def batch_columns(batch: Batch) -> list[Any]:
     ]
 
 
-def batch_from_columns(columns: Any, tag: bytes) -> Batch:
+def batch_from_columns(origin: Origin, after: int, until: int, tag: bytes, columns: Any) -> Batch:
     """Return the batch that `columns` describe; raise Malformed if they contradict each other."""
     try:
-        origin, after, until, keys, gaps, stamps, values, metas, origins, past = columns[:10]
+        keys, gaps, stamps, values, metas, origins, past = columns[:7]
     except (TypeError, ValueError):
         raise Malformed("a batch with too few columns") from None
-    _check_origin(origin)
-    if not (type(after) is type(until) is int and 0 <= after < until <= SEQUENCE_MAX):
-        raise Malformed("a batch with an impossible range of sequences")
     keys = keys_from_wire(_column(keys))
     count = len(_column(values))
     if len(keys) != count or count > until - after or not set(map(type, values)) <= _VALUE_TYPES:

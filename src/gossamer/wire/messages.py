@@ -13,7 +13,7 @@ from enum import IntEnum
 
 from ..crdt.dots import Dot, Origin
 from ..crdt.vector_clock import VectorClock
-from ..crdt.writes import Batch, Held, Key
+from ..crdt.writes import Held, Key
 
 PROTOCOL_MIN = 1
 PROTOCOL_MAX = 1
@@ -84,10 +84,15 @@ class Introduce:
 
 @dataclass(frozen=True, slots=True)
 class EncodedBatch:
-    """A closed batch with the bytes that travel: encoded once, forwarded verbatim."""
+    """A closed batch as it travels: encoded once, forwarded verbatim, taken apart only by who lacks it."""
 
-    batch: Batch
+    origin: Origin
+    after: int
+    until: int
+    tag: bytes
+    columns: bytes
     data: bytes
+    """The whole message."""
 
 
 @dataclass(frozen=True, slots=True)
