@@ -101,11 +101,22 @@ class Exchanges:
             self.connect(member.stream_address, now)
             return False
         # While a delta is being joined, our vector lies: what it brings would be asked for again.
-        if link.busy or self.waiting() or self.asking() >= self._options.exchanges_max:
+        if link.busy or self.waiting() or self.asking() >= self._room():
             return False
         member.asked_at = now
         self.ask(link, member, reply=False)
         return True
+
+    def _room(self) -> int:
+        """How many may be asked at once: only one by who knows nothing yet, since all would answer the same."""
+        heads = self._ledger.state.known.heads.keys() - {self._ledger.origin}
+        return self._options.exchanges_max if heads else 1
+
+    def _catching_up_with(self, member: Member) -> bool:
+        """Whether what `member` knows is on its way already, on another link, or about to be joined."""
+        return self.waiting() or any(
+            link.asked is not None and (link.boot == member.boot or self._room() == 1) for link in self.links.values()
+        )
 
     def ask(self, link: Link, member: Member, *, reply: bool) -> None:
         """Send our vector, to be answered with a delta."""
@@ -151,11 +162,10 @@ class Exchanges:
             self.send(link, encode_message(Abort(message.exchange)))
             return
         self.look_for_forks(vector, wall_ms)
-        if link.asked is None:
+        if link.asked is None and not self._catching_up_with(member):
             self.ask(link, member, reply=True)
-        assert link.sent_vector is not None
         delta = self._ledger.snapshot_delta(vector)
-        link.answer = answer(delta, message.exchange, link.sent_vector)
+        link.answer = answer(delta, message.exchange, link.sent_vector or VectorClock())
         if link.cursor is not None and self._ledger.origin is not None:
             link.cursor = max(link.cursor, delta.known.sequence(self._ledger.origin))
         self._effects.append(Wake(link.number))
@@ -187,10 +197,8 @@ class Exchanges:
         if asked is None or asked.number != message.exchange:
             return  # an answer to a question that was given up
         if isinstance(message, DeltaEnd):
-            if link.heard_vector is None:
-                raise Malformed("a delta before any vector")
             link.asked = None
-            delta = asked.delta(message, link.heard_vector)
+            delta = asked.delta(message, link.heard_vector or VectorClock())
             if asked.number in self.audits:
                 self._compare(asked.number, delta)
             else:
