@@ -23,7 +23,7 @@ from ..crdt.writes import STAMP, Batch, Delta, Held, Key, Replaced, Write, each,
 from ..errors import MeshClosed
 from ..options import Options
 from ..wire.keys import SpaceKey, canonical_key_bytes
-from .outbox import Outbox
+from .outbox import BATCH_ROWS_MAX, BATCH_VALUES_BYTES_MAX, Outbox
 
 
 class Observer(Protocol):
@@ -71,6 +71,8 @@ class Ledger:
         self.closed = False
         self.writes = 0
         self.conflicts = 0
+        self.leapt = False
+        """Whether something was written that only deltas carry: others must be told that we are ahead."""
         self.alone = False
         """Whether nobody has been met yet, so that nothing need be kept to be sent."""
         self.watched = False
@@ -130,12 +132,17 @@ class Ledger:
                 return []
             outbox.close_into(state.known)
             stamp = max(self.clock.tick(wall_ms), *(state.floor(key) for key, _, _ in rows))
+            size_bytes = sum(len(value) for _, value, _ in rows if value is not None)
+            huge = len(rows) > BATCH_ROWS_MAX or size_bytes > BATCH_VALUES_BYTES_MAX
             replaced = []
             for key, value, meta in rows:
                 write, before = state.write(outbox.origin, key, value, stamp, meta)
-                if not outbox.alone:
+                if not outbox.alone and not huge:
                     outbox.open.add(key, write, before)
                 replaced.append(Replaced(key, before, None if value is None else write))
+            if huge and not outbox.alone:
+                outbox.leap(state.known)
+                self.leapt = True
             outbox.close_into(state.known)
             self.writes += len(rows)
             self._forget_decoded(replaced)

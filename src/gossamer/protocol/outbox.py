@@ -30,6 +30,9 @@ REPEAT_BATCHES_MAX = 2
 SMALL_BYTES = 64
 """A row with a value no longer than this, and a key of a quarter, always fits beside what is not yet full."""
 KEY_BYTES_MAX = 1024
+BATCH_ROWS_MAX = 16_384
+BATCH_VALUES_BYTES_MAX = 16 << 20
+"""A user's batch above either travels as part of a delta, whole like everything there."""
 
 
 class Outbox:
@@ -89,14 +92,21 @@ class Outbox:
 
     def meet(self, known: VectorClock) -> None:
         """Somebody is there: what was written until now goes in a delta, what follows in batches."""
+        if self.alone:
+            self.alone = False
+            self.leap(known)
+
+    def leap(self, known: VectorClock) -> None:
+        """Leave what was written since the last batch to deltas: it is in no batch, and the ring ends before it."""
         head = known.sequence(self.origin)
-        if self.alone and head:
+        if head:
             self.tag = blake2b(self.tag + head.to_bytes(8, "big"), digest_size=len(NO_TAG)).digest()
             self.tags[head] = self.tag
             self.open = OpenBatch(self.origin, head)
             self.closed_until = self.multicast_until = head
+            self.ring.clear()
+            self._ring_bytes = 0
             known.mark(self.origin, self.tag)
-        self.alone = False
 
     def close(self) -> EncodedBatch | None:
         """Close the open batch, if it holds anything, and keep it in the ring.  O(its bytes)."""

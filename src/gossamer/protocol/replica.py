@@ -130,7 +130,7 @@ class Replica:
             delay = 0.0 if static or not self.multicast else self.rng.uniform(0.2, 0.4)
             self.hints[address] = now + delay
             if static:
-                self.timers.static.add(address)
+                self.timers.static[address] = None
 
     def flush(self, now: float) -> None:
         """Send what was written: by multicast while the budget lasts, by streams beyond."""
@@ -141,6 +141,9 @@ class Replica:
             with ledger.lock:
                 outbox.skip_multicast()
             return
+        if ledger.leapt:
+            ledger.leapt = False
+            self.multicast_beacon(now)
         if self.multicast and not outbox.pushing:
             while (datagram := self.next_datagram(now)) is not None:
                 self.effects.append(Multicast(datagram))
@@ -351,7 +354,7 @@ class Replica:
 
     def gone(self, member: Member, presence: Presence, now: float) -> None:
         """It said goodbye, or nobody reaches it."""
-        member.presence, member.left_at = presence, now
+        self.membership.gone(member, presence, now)
         if member.announced:
             member.announced = False
             self.effects.append(Left(member.boot, presence))
@@ -404,6 +407,8 @@ class Replica:
         match message:
             case EncodedBatch():
                 self._batch(member, message, now, wall_ms)
+            case _ if member.presence is Presence.LEFT:
+                self.counts["messages after a goodbye"] += 1
             case Beacon():
                 self._beacon(member, message, multicast, now, wall_ms)
             case Introduce():
@@ -475,7 +480,8 @@ class Replica:
         self.repairs.compare(member, beacon, now)
         if member.equal:
             self.confirm_all(member)
-        self.timers.soon(now)
+        else:
+            self.timers.soon(now)
 
     def _pong(self, member: Member, message: Pong, link: Link | None, now: float, wall_ms: int) -> None:
         relayed = self._relayed.pop(message.nonce, None)
