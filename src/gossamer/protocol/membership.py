@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..crdt.dots import Origin
@@ -91,12 +90,13 @@ class Member:
 class Membership:
     """The table of members, by boot."""
 
-    __slots__ = ("_options", "_rng", "members")
+    __slots__ = ("_alive", "_options", "_rng", "members")
 
     def __init__(self, options: Options, rng: random.Random) -> None:
         self.members: dict[bytes, Member] = {}
         self._options = options
         self._rng = rng
+        self._alive: list[Member] | None = None
 
     def heard(self, boot: bytes, address: Address | None, multicast: bool, now: float) -> tuple[Member, bool]:
         """Note a proof of life.  Return the member, and whether it is new or was given up."""
@@ -104,6 +104,7 @@ class Membership:
         if member is None:
             member = self.members[boot] = Member(boot, address, now, now)
             member.multicasts_first = -1
+            self._alive = None
             if address is not None:  # met by a datagram: give its multicast a chance before calling us deaf to it
                 member.multicast_at = now
             return member, True
@@ -113,15 +114,24 @@ class Membership:
         if multicast:
             member.multicasts_heard += 1
             member.multicast_at = now
-        back = member.presence in (Presence.FAILED, Presence.LEFT)
-        if member.presence is not Presence.ALIVE and member.presence is not Presence.LEFT:
-            member.presence, member.probed = Presence.ALIVE, 0
+        back = member.presence is Presence.FAILED
+        if member.presence is not Presence.ALIVE:
+            self.proven(member)
         return member, back
+
+    def proven(self, member: Member) -> None:
+        """It lives, whatever we thought: unless it said goodbye, which no boot takes back."""
+        if member.presence is not Presence.LEFT:
+            member.presence, member.probed = Presence.ALIVE, 0
+            self._alive = None
+
+    def gone(self, member: Member, presence: Presence, now: float) -> None:
+        """It said goodbye (LEFT), or nobody reaches it (FAILED)."""
+        member.presence, member.left_at = presence, now
+        self._alive = None
 
     def beacon(self, member: Member, beacon: Beacon, multicast: bool, now: float) -> None:
         """Take what a beacon says of its sender."""
-        if member.presence is Presence.LEFT:
-            member.presence = Presence.ALIVE
         member.peer, member.stream_port = beacon.peer, beacon.stream_port
         self._origin(member, beacon.origin)
         member.head = beacon.head
@@ -147,8 +157,6 @@ class Membership:
 
     def introduced(self, member: Member, message: Introduce) -> None:
         """Take what a peer says of itself."""
-        if member.presence is Presence.LEFT:
-            member.presence = Presence.ALIVE
         member.peer, member.name, member.introduced = message.peer, message.name, True
         member.stream_port = message.stream_port or member.stream_port
         self._origin(member, message.origin)
@@ -164,10 +172,9 @@ class Membership:
 
     def forgive(self, now: float) -> None:
         """We were stalled: nobody's silence counts from before."""
-        for member in self.members.values():
-            if member.alive:
-                member.heard_at = max(member.heard_at, now - member.interval_s)
-                member.presence, member.probed = Presence.ALIVE, 0
+        for member in self.alive():
+            member.heard_at = max(member.heard_at, now - member.interval_s)
+            member.presence, member.probed = Presence.ALIVE, 0
 
     def suspicion_s(self) -> float:
         """Return how long a suspect may defend itself: longer in a larger mesh."""
@@ -176,9 +183,7 @@ class Membership:
     def overdue(self, now: float) -> list[tuple[Member, int]]:
         """Return who must be probed now, and how: 1 directly, 2 through others, 3 given up."""
         due = []
-        for member in self.members.values():
-            if not member.alive:
-                continue
+        for member in self.alive():
             silence = now - member.heard_at
             if silence <= self._options.suspect_after_beacons * member.interval_s * 1.5:
                 continue
@@ -186,16 +191,11 @@ class Membership:
                 member.presence, member.suspect_at, member.probed = Presence.SUSPECT, now, 1
                 due.append((member, 1))
             elif now - member.suspect_at >= self.suspicion_s():
-                member.presence, member.left_at = Presence.FAILED, now
                 due.append((member, 3))
             elif now - member.suspect_at >= self._options.probe_timeout_s * member.probed:
                 member.probed += 1
                 due.append((member, 2))
         return due
-
-    def left(self, member: Member, now: float) -> None:
-        """It said goodbye."""
-        member.presence, member.left_at = Presence.LEFT, now
 
     def forget(self, now: float) -> list[Member]:
         """Drop members that have been gone for long; return them."""
@@ -208,14 +208,13 @@ class Membership:
 
     def alive(self) -> list[Member]:
         """Return the members we count on, in the order we met them."""
-        return [member for member in self.members.values() if member.alive]
+        if self._alive is None:
+            self._alive = [member for member in self.members.values() if member.alive]
+        return self._alive
 
     def writer(self, origin: Origin) -> Member | None:
         """Return the living member that writes under `origin`, if we know it."""
-        for member in self.members.values():
-            if member.alive and origin in member.origins:
-                return member
-        return None
+        return next((member for member in self.alive() if origin in member.origins), None)
 
     def helpers(self, target: Member) -> list[Member]:
         """Return up to three others that may reach `target` for us."""
@@ -225,11 +224,3 @@ class Membership:
     def deaf(self, now: float) -> list[Member]:
         """Return the living members between which and us multicast does not work."""
         return [m for m in self.alive() if not m.hears_by_multicast(now)]
-
-    def by_link(self, link: int) -> Member | None:
-        """Return the member at the other end of a link."""
-        return next((m for m in self.members.values() if m.link == link), None)
-
-    def named(self, boots: Iterable[bytes]) -> list[Member]:
-        """Return the members of these boots that are known."""
-        return [self.members[boot] for boot in boots if boot in self.members]

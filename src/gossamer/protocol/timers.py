@@ -24,12 +24,12 @@ class Timers:
 
     def __init__(self, replica: Replica, now: float) -> None:
         self._replica = replica
-        self.static: set[Address] = set()
+        self.static: dict[Address, None] = {}
         self._beacon_at = now
         self._upkeep_at = now + UPKEEP_S
         self._members_at = now
-        self._ticked_at = now
         self._next = now
+        self._promised = now
         self._settled_at = now
         self._deletes: dict[Key, float] = {}
         self._head = 0
@@ -46,19 +46,19 @@ class Timers:
     def tick(self, now: float, wall_ms: int) -> float:
         """Do what is due at `now`; return when something is due next."""
         replica = self._replica
-        if now - self._next > replica.options.stall_s and now - self._ticked_at > replica.options.stall_s:
+        if now - self._promised > replica.options.stall_s:
             replica.membership.forgive(now)
             replica.counts["stalls"] += 1
-        self._ticked_at = now
         if now >= self._beacon_at and not replica.leaving:
             self._beacon_at = now + replica.interval_s() * replica.rng.uniform(0.5, 1.5)
             replica.multicast_beacon(now)
         if now >= self._members_at:
             self._probe(now, wall_ms)
+            self._stay_linked(now)
         replica.repairs.ask_due(now)
         self._exchange(now)
-        self._try_hints(now)
-        self._stay_linked(now)
+        if replica.hints or self.static:
+            self._try_hints(now)
         if replica.questions and now >= self._settled_at:
             self._ask_settled(now)
         if now >= self._upkeep_at:
@@ -66,7 +66,7 @@ class Timers:
         expiry_ms = replica.ledger.state.expiry.next_ms()
         if expiry_ms is not None and expiry_ms <= self._corrected(wall_ms):
             replica.ledger.lapse(self._corrected(wall_ms))
-        self._next = self._next_due(now, wall_ms)
+        self._next = self._promised = self._next_due(now, wall_ms)
         return self._next
 
     def _next_due(self, now: float, wall_ms: int) -> float:
