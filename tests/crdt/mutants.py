@@ -83,14 +83,15 @@ def batch_applied_while_a_join_is_prepared(patch: pytest.MonkeyPatch) -> None:
 
 
 def key_written_during_a_join_not_joined_again(patch: pytest.MonkeyPatch) -> None:
-    publish = Joining.publish
+    publish_rows = Joining.publish_rows
 
     def blindly(self: Joining) -> Any:
         live = self.state.live
         self._aside = {key: (live.get(key), after) for key, (_, after) in self._aside.items()}
-        return publish(self)
+        return publish_rows(self)
 
-    patch.setattr(Joining, "publish", blindly)
+    patch.setattr(Joining, "publish_rows", blindly)
+    patch.setattr(Joining, "_publish_fresh", lambda self: self.state.live.update(self.fresh))
     _unchecked(patch)
 
 
@@ -102,6 +103,7 @@ def join_visible_slice_by_slice(patch: pytest.MonkeyPatch) -> None:
         for key, (_, after) in self._aside.items():
             if after is not None:
                 self.state.live[key] = after
+        self.state.live.update(self.fresh)
         return done
 
     patch.setattr(Joining, "prepare", visibly)
@@ -229,13 +231,15 @@ def batch_applied_member_by_member(patch: pytest.MonkeyPatch) -> None:
 
 
 def coalesced_past_dropped(patch: pytest.MonkeyPatch) -> None:
-    coalesced = OpenBatch._coalesced
+    add = OpenBatch.add
 
-    def forgetful(self: OpenBatch, key: Key, earlier: Write, past: tuple[Dot, ...]) -> tuple[Dot, ...]:
-        coalesced(self, key, earlier, past)
-        return tuple(dot for dot in past if dot != earlier.dot)
+    def forgetful(self: OpenBatch, key: Key, write: Write, before: Held) -> None:
+        earlier = self._rows.get(key)
+        add(self, key, write, before)
+        if earlier is not None:
+            self._past[key] = tuple(w.dot for w in each(before) if w != earlier)
 
-    patch.setattr(OpenBatch, "_coalesced", forgetful)
+    patch.setattr(OpenBatch, "add", forgetful)
 
 
 def foreign_removed_put_coalesced_away(patch: pytest.MonkeyPatch) -> None:
@@ -276,6 +280,15 @@ def tie_break_on_origin_missing(patch: pytest.MonkeyPatch) -> None:
 
 
 def stamp_not_above_what_it_replaces(patch: pytest.MonkeyPatch) -> None:
+    write = LWWMap.write
+
+    def as_the_clock_says(self: LWWMap, origin: bytes, key: Key, value: Any, stamp: int, meta: int = 0) -> Any:
+        made, before = write(self, origin, key, value, stamp, meta)
+        if value is not None:
+            self.live[key] = made = made._replace(stamp=stamp)
+        return made, before
+
+    patch.setattr(LWWMap, "write", as_the_clock_says)
     patch.setattr(LWWMap, "floor", lambda self, key: 0)
 
 

@@ -13,7 +13,7 @@ from history_oracle import Wrong
 from history_peer import GRACE_MS, Put
 from history_world import World
 
-from gossamer.crdt import origin_log
+from gossamer.crdt import lww_map
 from gossamer.crdt.writes import FORCE, Key
 
 KEYS: tuple[Key, ...] = ("a", "b", ("c", 1), b"d")
@@ -140,8 +140,8 @@ class RandomHistory:
 
 def live_one_history(seed: int, journal: list[str] | None = None) -> None:
     """Live the history of `seed`; raise what broke, with how to see it again."""
-    stale_min = origin_log.STALE_MIN
-    origin_log.STALE_MIN = (0, 2, stale_min)[seed % 3]  # small maps, too, must compact their logs
+    stale_min = lww_map.STALE_MIN
+    lww_map.STALE_MIN = (0, 2, stale_min)[seed % 3]  # small maps, too, must compact their logs
     try:
         history = RandomHistory(random.Random(seed))
         if journal is not None:
@@ -150,7 +150,7 @@ def live_one_history(seed: int, journal: list[str] | None = None) -> None:
     except Exception as wrong:
         raise Wrong(f"seed {seed}: {wrong!r}\nreplay: python tests/crdt/random_history.py {seed}") from wrong
     finally:
-        origin_log.STALE_MIN = stale_min
+        lww_map.STALE_MIN = stale_min
 
 
 def live_histories(seeds: Iterable[int]) -> None:
