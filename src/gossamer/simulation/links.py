@@ -29,6 +29,8 @@ class Links:
     def __init__(self, engine: Engine, traffic: Traffic, rng: random.Random) -> None:
         self.loss = 0.0
         """Share of datagrams that never arrive."""
+        self.losses: dict[str, float] = {}
+        """The same for what is sent to single nodes, instead of `loss`."""
         self.doubling = 0.0
         """Share of datagrams that arrive twice."""
         self.disorder = 0.0
@@ -101,7 +103,8 @@ class Links:
     def _carry(self, sender: Node, to: Node, address: Address, boot: bytes, data: bytes, multicast: bool) -> None:
         rng = self._rng
         for _ in range(2 if self.doubling and rng.random() < self.doubling else 1):
-            if not self.reaches(sender.name, to.name) or (self.loss and rng.random() < self.loss):
+            loss = self.losses.get(to.name, self.loss)
+            if not self.reaches(sender.name, to.name) or (loss and rng.random() < loss):
                 continue
             delay_s = rng.uniform(*self.delay_s)
             if self.disorder and rng.random() < self.disorder:
