@@ -18,6 +18,7 @@ from gossamer.crdt.vector_clock import VectorClock
 from gossamer.crdt.writes import Key, Write, expiry_meta
 
 PEERS = 3
+FAR_MS = 1 << 45
 
 keys: st.SearchStrategy[Key] = st.sampled_from(["a", "b", ("c", 1)])
 values = st.sampled_from([b"x", b"y", b""])
@@ -39,7 +40,7 @@ writes = st.builds(
 
 _slots = st.integers(0, PEERS - 1)
 _puts = st.tuples(st.one_of(values, st.none()), lives_ms, st.just(0))
-_written = st.tuples(st.just("write"), _slots, st.dictionaries(keys, _puts, min_size=1, max_size=2))
+_written = st.tuples(st.just("write"), _slots, st.dictionaries(keys, _puts, min_size=1, max_size=2), st.booleans())
 _caught_up = st.tuples(st.just("catch_up"), _slots, st.integers(1, PEERS - 1))
 _others = st.one_of(
     st.tuples(st.just("forget"), _slots),
@@ -63,8 +64,10 @@ def worlds(draw: st.DrawFn) -> World:
 
 def _take(world: World, step: tuple[Any, ...]) -> None:
     match step:
-        case "write", slot, items:
+        case "write", slot, items, posted:
             world.write(slot, items)
+            if posted:
+                world.post(slot, world.alive)
             world.wall_ms += 1
         case "catch_up", slot, distance:
             world.catch_up(slot, (slot + distance) % PEERS)
@@ -99,5 +102,10 @@ def joined(state: LWWMap, *others: LWWMap) -> LWWMap:
 
 
 def shape(state: LWWMap) -> tuple[dict[Key, Any], VectorClock]:
-    """Return what anybody can see of a state: its live writes and what it knows."""
-    return state.live, state.known
+    """Return what a state shows for good, its lasting writes, and what it knows.
+
+    Two that know the same may differ in what has expired, of which each drops its own in its time.
+    """
+    lasting = copied(state)
+    lasting.bury(FAR_MS, grace_ms=0)
+    return lasting.live, lasting.known

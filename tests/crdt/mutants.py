@@ -308,6 +308,22 @@ def sequence_restarted_after_a_wipe(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Peer, "restored", lambda self, saved, origin: restored(self, saved, self.origin))
 
 
+# -- logs ------------------------------------------------------------------------------------------
+
+
+def deletes_dropped_from_a_log_that_is_compacted(patch: pytest.MonkeyPatch) -> None:
+    _compaction_keeps(patch, lambda self, key, dot: any(w.dot == dot for w in each(self.live.get(key))))
+
+
+def conflicts_dropped_from_a_log_that_is_compacted(patch: pytest.MonkeyPatch) -> None:
+    _compaction_keeps(patch, lambda self, key, dot: dot in self.deletes.get(key, ()))
+
+
+def _compaction_keeps(patch: pytest.MonkeyPatch, holds: Callable[[LWWMap, Key, Dot], bool]) -> None:
+    patch.setattr(LWWMap, "holds", holds)
+    _unchecked(patch)
+
+
 # -- deletes, expiry, digests ---------------------------------------------------------------------
 
 

@@ -806,6 +806,25 @@ def test_a_key_overwritten_for_ever_keeps_its_log_short():
     assert len(state.logs[ONE]) < 200
 
 
+def test_a_log_that_was_compacted_still_tells_of_deletes_and_of_conflicts():
+    state, reader = LWWMap(), LWWMap()
+    state.write(ONE, "deleted", b"v", 1)
+    state.apply(Batch(TWO, 0, 1, ["conflict"], [Write(1, TWO, 1, b"theirs")]))
+    join(reader, state.delta(reader.known))
+    state.write(ONE, "deleted", None, 2)
+    own = state.known.sequence(ONE) + 1
+    state.apply(Batch(ONE, own - 1, own, ["conflict"], [Write(2, ONE, own, b"mine")]))
+    for n in range(300):
+        state.write(ONE, "sensor", b"v", 3 + n)
+
+    join(reader, state.delta(reader.known))
+
+    assert len(state.logs[ONE]) < 150
+    assert reader.live == state.live
+    assert "deleted" not in reader.live
+    assert len(each(reader.live["conflict"])) == 2
+
+
 def test_an_origin_of_which_nothing_is_left_costs_a_pair_in_the_vector_and_nothing_else():
     state = LWWMap()
     for n in range(500):
@@ -905,6 +924,7 @@ def _uncounted(state: LWWMap) -> None:
         _disordered,
         _uncounted,
     ],
+    ids=lambda damage: damage.__name__.strip("_"),
 )
 def test_check_notices_a_state_that_breaks_an_invariant(damage):
     state = LWWMap()

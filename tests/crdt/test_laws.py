@@ -114,6 +114,44 @@ def test_a_join_in_slices_with_writes_between_is_a_join_and_then_those_writes(ch
     assert shape(mine) == shape(expected)
 
 
+class JoiningByRows(Joining):
+    """A join that never takes the fast way."""
+
+    __slots__ = ()
+
+    def _prepare_columns(self, keys):
+        return False
+
+
+@laws
+@given(states(2), st.booleans(), st.integers(1, 3), st.booleans(), st.data())
+def test_joining_by_columns_is_joining_by_rows(chosen, knows_nothing, keys_max, digested, data):
+    replaced, after = [], []
+    mine, theirs = (LWWMap() if knows_nothing else chosen[0]), chosen[1]
+    written = data.draw(st.lists(st.tuples(keys, st.one_of(values, st.none())), max_size=3))
+    for way in (Joining, JoiningByRows):
+        state = copied(mine)
+        if digested:
+            state.digest.refresh(state.live, 100)
+        joining = way(state, theirs.delta(state.known))
+        while not joining.prepare(keys_max):
+            pass
+        for key, value in written:
+            state.write(numbered_origin(99), key, value, 1 << 40)
+        changes = {change.key: change for change in joining.publish()}
+        state.check()
+        state.digest.refresh(state.live, 100)
+        replaced.append(changes)
+        after.append((shape(state), state.deletes, state.forgotten, state.digest.value(), _logged(state)))
+
+    assert replaced[0] == replaced[1]
+    assert after[0] == after[1]
+
+
+def _logged(state: LWWMap) -> dict[bytes, list[tuple[int, object]]]:
+    return {origin: list(zip(log.sequences, log.keys, strict=True)) for origin, log in state.logs.items() if log}
+
+
 # -- batches --------------------------------------------------------------------------------------
 
 

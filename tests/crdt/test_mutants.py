@@ -75,6 +75,14 @@ PROTECTED_BY = [
     (mutants.hidden_expired_sibling_left_out_of_past, directed.test_a_put_over_an_expired_one_replaces_it_everywhere),
     (mutants.sequence_restarted_after_a_wipe, directed.test_one_who_lost_its_memory_is_still_heard),
     (
+        mutants.deletes_dropped_from_a_log_that_is_compacted,
+        directed.test_a_log_that_was_compacted_still_tells_of_deletes_and_of_conflicts,
+    ),
+    (
+        mutants.conflicts_dropped_from_a_log_that_is_compacted,
+        directed.test_a_log_that_was_compacted_still_tells_of_deletes_and_of_conflicts,
+    ),
+    (
         mutants.oldest_delete_kept_instead_of_newest,
         directed.test_of_two_deletes_by_one_origin_the_newer_is_what_is_kept,
     ),
