@@ -61,6 +61,8 @@ from .repairs import Repairs
 from .timers import Timers
 
 BEACON_BYTES = 250
+SOON_S = 0.5
+"""An answer that took longer says little about the other's clock."""
 APPLIED_MAX = 16
 """Batches applied last, whole: each of them is likely to come again in the next datagrams."""
 
@@ -149,9 +151,8 @@ class Replica:
                 self.effects.append(Multicast(datagram))
         with ledger.lock:
             start = None
-            if not outbox.pushing and not outbox.idle:
-                if not self.multicast or outbox.overloaded():
-                    start = outbox.start_pushing()
+            if not (outbox.pushing or outbox.idle) and (not self.multicast or outbox.overloaded()):
+                start = outbox.start_pushing()
             pushing = outbox.pushing
         if start is not None:
             self._start_pushing(start, now)
@@ -235,7 +236,7 @@ class Replica:
             return
         member, new = self.membership.heard(boot, address, multicast, now)
         if new:
-            self._meet(member, now)
+            self._meet(member, now, wall_ms)
         for data in messages:
             if data in self._applied:  # spare room repeats what was sent before: most of it is known
                 self.counts["batches old"] += 1
@@ -275,7 +276,7 @@ class Replica:
             return
         member, new = self.membership.heard(link.boot, None, False, now)
         if new:
-            self._meet(member, now)
+            self._meet(member, now, wall_ms)
         self._heard(member, message, link, False, now, wall_ms, len(data))
 
     def link_closed(self, number: LinkId, now: float) -> None:
@@ -320,11 +321,11 @@ class Replica:
         if member.link is None:
             member.link = link.number
         if new:
-            self._meet(member, now)
-        self._announce(member, now)
+            self._meet(member, now, wall_ms)
+        self._announce(member, now, wall_ms)
         self.ping(member, link, now, wall_ms)
         outbox = self.ledger.outbox
-        if outbox is not None and (outbox.pushing or not member.hears_by_multicast(now)):
+        if (outbox is not None and outbox.pushing) or not member.hears_by_multicast(now):
             link.cursor = 0  # the exchange that begins now raises it to what it brought
         if not member.hears_by_multicast(now):
             self._tell_peers(link, member)
@@ -332,25 +333,26 @@ class Replica:
             self.wants.want(member.boot, now)
             self.timers.soon(now)
 
-    def _meet(self, member: Member, now: float) -> None:
+    def _meet(self, member: Member, now: float, wall_ms: int) -> None:
         """A stranger, or one back from the dead: get to know it, and catch up with it."""
         if self.ledger.alone:
             self.ledger.meet()
         if not self.leaving:
             self._send(member, self._introduction(reply_wanted=not member.introduced))
         if member.introduced:
-            self._announce(member, now)
+            self._announce(member, now, wall_ms)
         if now - self.started_at < self.options.settle_s or member.announced:
             self.wants.want(member.boot, now + self.rng.uniform(0, 0.01))
         self.timers.soon(now)
 
-    def _announce(self, member: Member, now: float) -> None:
+    def _announce(self, member: Member, now: float, wall_ms: int) -> None:
         if not member.announced and member.introduced and member.alive:
             for older in self.membership.members.values():
                 if older is not member and older.peer == member.peer and older.alive:
                     self.gone(older, Presence.LEFT, now)
             member.announced = True
             self.effects.append(Joined(member.boot))
+            self.ping(member, None, now, wall_ms)
 
     def gone(self, member: Member, presence: Presence, now: float) -> None:
         """It said goodbye, or nobody reaches it."""
@@ -413,7 +415,7 @@ class Replica:
                 self._beacon(member, message, multicast, now, wall_ms)
             case Introduce():
                 self.membership.introduced(member, message)
-                self._announce(member, now)
+                self._announce(member, now, wall_ms)
                 if message.reply_wanted and not self.leaving:
                     self._send(member, self._introduction(reply_wanted=False), self.beacon())
             case Goodbye():
@@ -497,7 +499,7 @@ class Replica:
         target = self.membership.members.get(boot)
         if target is not None and target is not member:
             self.membership.heard(boot, None, False, now)  # others reach it, so it lives
-        elif target is not None and link is not None and message.wall_ms and now - sent_at < 1.0:
+        elif target is not None and message.wall_ms and now - sent_at < SOON_S:
             target.offset_ms = message.wall_ms - (sent_wall_ms + wall_ms) // 2
             if abs(target.offset_ms) > self.options.clock_skew_s * 1000:
                 self.effects.append(ClockSkew(boot, target.offset_ms))

@@ -139,8 +139,8 @@ class Timers:
             link = replica.exchanges.link_of(member)
             if link is None:
                 replica.exchanges.connect(member.stream_address, now)
-            elif link.cursor is None and link.boot is not None and replica.ledger.outbox is not None:
-                link.cursor = member.confirmed.get(replica.ledger.outbox.origin, 0)
+            elif link.cursor is None and link.boot is not None:
+                link.cursor = member.confirmed.get(replica.ledger.origin or b"", 0)
                 replica.flush(now)
 
     # -- exchanges ------------------------------------------------------------------------------

@@ -25,6 +25,9 @@ from .oracle import Oracle, Wrong
 if TYPE_CHECKING:
     from .node import Node
 
+CREDIT_KEYS = 4
+"""All keys of a node are compared once so many times their number were, singly."""
+
 
 class Checks:
     """Compares every node, after every step, with what causality says."""
@@ -55,7 +58,7 @@ class Checks:
         """Watchers were told of these changes."""
         mirror, touched = node.mirror, self._touched[node.name]
         for key, before, after in replaced:
-            if mirror.get(key) != before:
+            if not self._same(node, mirror.get(key), before):
                 raise Wrong(f"{node.name}: {key!r}: {before} was said to be replaced, watchers saw {mirror.get(key)}")
             if after is None:
                 mirror.pop(key, None)
@@ -94,7 +97,7 @@ class Checks:
             self._heads[node.name] = dict(heads)
         self._compare(node, touched)
         self._credit[node.name] += len(touched) + 1
-        if self._credit[node.name] > len(node.replica.ledger.state.live):
+        if self._credit[node.name] > CREDIT_KEYS * len(node.replica.ledger.state.live):
             self.all_of(node)
 
     def all_of(self, node: Node) -> None:
@@ -103,10 +106,23 @@ class Checks:
         state = node.replica.ledger.state
         state.check()
         self._compare(node, self.oracle.keys if self.honest else state.live)
-        if node.mirror != state.live and not state.expiry.hidden:
-            raise Wrong(f"{node.name}: watchers hold something else than the map")
+        self._compare_mirror(node)
         if self.honest and not state.live.keys() <= self.oracle.keys.keys():
             raise Wrong(f"{node.name} holds keys that nobody wrote")
+
+    def _compare_mirror(self, node: Node) -> None:
+        live = node.replica.ledger.state.live
+        for key, held in node.mirror.items():
+            if not self._same(node, held, live.get(key)):
+                raise Wrong(f"{node.name}: {key!r}: watchers hold {held}, the map {live.get(key)}")
+        if not live.keys() <= node.mirror.keys():
+            raise Wrong(f"{node.name}: watchers were not told of {list(live.keys() - node.mirror.keys())[:5]!r}")
+
+    def _same(self, node: Node, told: Held, held: Held) -> bool:
+        """Whether watchers saw what is there: nobody tells them again when what had expired is dropped."""
+        return told == held or [w for w in each(told) if not 0 < w.expires_ms <= node.corrected_ms] == [
+            w for w in each(held) if not 0 < w.expires_ms <= node.corrected_ms
+        ]
 
     def _compare(self, node: Node, keys: Iterable[Key]) -> None:
         state = node.replica.ledger.state
@@ -114,7 +130,7 @@ class Checks:
         for key in keys:
             self.compared_keys += 1
             held: Held = live.get(key)
-            if node.mirror.get(key) != held:
+            if not self._same(node, node.mirror.get(key), held):
                 raise Wrong(f"{node.name}: {key!r}: watchers hold {node.mirror.get(key)}, the map {held}")
             if self.honest:
                 self._compare_key(node, key, held, heads, now_ms)
