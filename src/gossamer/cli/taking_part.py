@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ..handle import Arguments, Peer
 
 TIMEOUT_S = 3.0
+LEAST_S = 0.5
+"""Joining may take this long whatever --timeout says: less than a peer needs to answer would find nobody."""
 CATCH_UP_S = 1.6
 """How long, at most, to ask whether we have all that a peer met late has: a beacon comes within 1.5 s."""
 
@@ -41,8 +43,10 @@ def given(arguments: Namespace) -> dict[str, Any]:
 
 def arguments_for(arguments: Namespace, *, mesh: str | None = None) -> Arguments:
     """Return what to open the mesh with, that of the command line or else `mesh`."""
+    from ..options import Options
     from ..settings import arguments_of, effective, secret_in
 
+    patience_s = Options().join_timeout_s if arguments.timeout is None else max(LEAST_S, arguments.timeout)
     nickname = None
     if effective({})["name"].value is None:
         nickname = f"gossamer {arguments.verb.name}:{os.getpid()}"
@@ -54,7 +58,7 @@ def arguments_for(arguments: Namespace, *, mesh: str | None = None) -> Arguments
         arguments.interface,
         arguments.port,
         arguments.insecure_lan,
-        None,
+        Options(join_timeout_s=patience_s),
         nickname,
     )
 
@@ -144,7 +148,7 @@ def nobody(mesh: BlockingMesh, timeout_s: float) -> Stop:
     whom = mesh.arguments
     for text in whom.peers:
         with contextlib.suppress(GossamerError):
-            answer = reach(whom, mesh.static_address(text))
+            answer = reach(whom, mesh.arguments.static_address(text))
             if answer.refused:
                 return Stop(Exit.REFUSED, f"{text} refused us: {answer.reason}")
     why = f"no other peer of the mesh {mesh.name!r} was met within {timeout_s:g} s"
