@@ -24,18 +24,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": {"wire", "crdt"},
     "views": {"protocol", "crdt", "wire.values", "wire.keys"},
     "cache": {"wire", "crdt"},
-    "handle": {"net", "store", "views", "cache", "protocol", "wire", "crdt"},
+    "forking": set(),
+    "arguments": {"net", "wire"},
+    "peers": {"protocol", "crdt"},
+    "status": {"peers", "protocol"},
+    "handle": {"arguments", "peers", "status", "forking", "net", "store", "views", "cache", "protocol", "wire", "crdt"},
     "settings": {"handle", "net.host_key", "wire.secret"},
     "living": {"handle", "net"},
+    "threads": {"handle", "living"},
     "mesh": {"handle", "living", "settings", "net", "store", "views", "cache", "protocol", "crdt"},
-    "blocking": {"mesh", "handle", "living", "settings", "views", "crdt"},
+    "blocking": {"handle", "settings", "threads", "views"},
     "aio": {"mesh", "handle", "living", "settings", "views"},
     "diagnose": {"handle", "settings", "blocking", "mesh", "net", "wire"},
     "simulation": {"protocol", "wire", "crdt", "net.transport", "views"},
     "contrib": {"", "diagnose", "settings", "simulation", "net.faults"},
     "compat": {"", "diagnose", "settings", "simulation", "net.faults"},
     "cli": {"", "diagnose", "settings", "simulation", "net.faults", "blocking", "mesh", "handle", "living", "views"},
-    "": {"blocking", "mesh", "aio", "handle", "options", "views", "wire.registered", "cache"},
+    "": {"blocking", "mesh", "aio", "peers", "status", "views", "wire.registered", "cache"},
     "__main__": {"cli"},
 }
 """Room -> the rooms and modules it may import, besides `errors`, `options` and itself; "" is gossamer/__init__."""
@@ -43,8 +48,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 PURE = {"crdt", "wire", "protocol"}
 IMPURE_MODULES = {"time", "socket", "threading", "os", "trio", "secrets", "asyncio", "subprocess", "ssl", "select"}
 ONLY_IN = {
-    "trio": {"net", "mesh", "blocking", "living", "aio", "cli", "diagnose", "contrib"},
-    "zeroconf": {"net.discovery"},
+    "trio": {"net", "mesh", "threads", "living", "aio", "cli", "diagnose", "contrib"},
+    "zeroconf": {"net.zeroconf_session"},
     "ifaddr": {"net.interfaces"},
     "socket": {"net", "handle", "diagnose", "cli"},
     "ssl": {"net"},

@@ -33,9 +33,10 @@ if TYPE_CHECKING:
         ValueTooLarge,
         WrongThread,
     )
-    from .handle import Peer, PeerStatus, Status
     from .mesh import Mesh, open_mesh
     from .options import Options
+    from .peers import Peer
+    from .status import PeerStatus, Status
     from .views.changes import Change
     from .views.entries import Entry
     from .views.scope import Scope
@@ -61,9 +62,10 @@ _HOMES = {
         "ValueTooLarge",
         "WrongThread",
     ),
-    "handle": ("Peer", "PeerStatus", "Status"),
     "mesh": ("Mesh", "open_mesh"),
     "options": ("Options",),
+    "peers": ("Peer",),
+    "status": ("PeerStatus", "Status"),
     "views.changes": ("Change",),
     "views.entries": ("Entry",),
     "views.scope": ("Scope",),

@@ -9,30 +9,21 @@ use.  Listeners run on one more thread, started by the first `on`.
 from __future__ import annotations
 
 import atexit
-import os
+import sys
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-import trio
-
-from .crdt.waiting import Waiting
-from .errors import MeshClosed, MeshTimeout, WrongThread
-from .handle import Arguments, MeshHandle, Peer
-from .living import living
+from .errors import MeshTimeout, WrongThread
+from .handle import EVERYTHING, Arguments, MeshHandle, Peer
 from .options import Options
 from .settings import arguments_of
+from .threads import ENDS_WITHIN_S, ListenerThread, LoopThread, wait_for
 from .views.changes import Change, Feed, Pattern, drained
 
 T = TypeVar("T")
-
-_ALL: Any = object()
-_open: weakref.WeakValueDictionary[int, BlockingMesh] = weakref.WeakValueDictionary()
-ENDS_WITHIN_S = 2.0
-"""How much longer than it lingers the loop may take to end."""
 
 
 class BlockingMesh(MeshHandle):
@@ -43,52 +34,23 @@ class BlockingMesh(MeshHandle):
 
     def __init__(self, arguments: Arguments) -> None:
         super().__init__(arguments)
-        self._thread: threading.Thread | None = None
-        self._deliverer: threading.Thread | None = None
+        self._exiting = False
         self._reviving = threading.RLock()
-        self._forked = False
-        self._end: trio.Event | None = None
-        self._linger_s = self.options.linger_s
-        self._calls: deque[Callable[[], Any]] = deque()
-        self._work = threading.Semaphore(0)
-        _open[id(self)] = self
+        self._listener_thread: ListenerThread | None = None
         self._run()
 
-    # -- the loop's thread ------------------------------------------------------------------------
-
     def _run(self) -> None:
-        """Start the loop, and return once it has caught up.  What it raises, this raises."""
-        ready = threading.Event()
-        raised: list[BaseException] = []
-        self._thread = threading.Thread(
-            target=self._host, args=(ready, raised), name=f"gossamer {self.name}", daemon=True
-        )
-        self._thread.start()
+        """Live, in a thread; return once caught up."""
+        self._loop = LoopThread(self)
+        _open[id(self)] = self
+        _close_with_process()
         try:
-            ready.wait()
-        except BaseException:  # Ctrl-C while joining: leave nothing behind
+            self._loop.start()
+        except BaseException:  # of the loop, or Ctrl-C while it joins: leave nothing behind
             self.close(linger_s=0)
             raise
-        if raised:
-            _open.pop(id(self), None)
-            raise raised[0]
 
-    def _host(self, ready: threading.Event, raised: list[BaseException]) -> None:
-        async def main() -> None:
-            self._end = trio.Event()
-            async with living(self, self.options.linger_s):
-                ready.set()
-                await self._end.wait()
-
-        try:
-            trio.run(main)
-        except BaseException as error:
-            if ready.is_set():
-                self._log().exception("the loop of %r ended by an error; the mesh is closed", self.name)
-            raised.append(error)
-        finally:
-            self.refuse_writes()
-            ready.set()
+    # -- the end ----------------------------------------------------------------------------------
 
     def close(self, linger_s: float | None = None) -> None:
         """Send what was written, say goodbye, and stop.  Again does nothing.
@@ -96,24 +58,28 @@ class BlockingMesh(MeshHandle):
         Waits up to `linger_s` (by default `Options.linger_s`) until a peer confirms our last
         write; if none does, one warning is logged.  What the mesh held can still be read.
         """
-        thread, end = self._thread, self._end
-        if self._forked or thread is None:
-            self.refuse_writes()
+        if self.is_forked:
+            self.retire()
             return
         self._check_thread("close")
-        linger_s = self.options.linger_s if linger_s is None else linger_s
-        self._driver_linger(linger_s)
-        if end is not None:
-            self.driver.call_soon(end.set)
-        thread.join(linger_s + ENDS_WITHIN_S)
-        self._work.release()
-        deliverer = self._deliverer
-        if deliverer is not None:
-            deliverer.join(ENDS_WITHIN_S)
+        self._begin_end(self.options.linger_s if linger_s is None else linger_s)
+        self._finish_end()
+
+    def _begin_end(self, linger_s: float) -> None:
+        self.linger_s = linger_s
+        self._loop.stop()
+
+    def _finish_end(self) -> None:
+        self._loop.join(self.linger_s + ENDS_WITHIN_S)
+        if self._listener_thread is not None:
+            self._listener_thread.stop()
+            self._listener_thread.thread.join(ENDS_WITHIN_S)
         _open.pop(id(self), None)
 
-    def _driver_linger(self, linger_s: float) -> None:
-        self.driver.linger_s = linger_s
+    def retire(self) -> None:
+        """Let nobody write any more, unless the program ends: then a daemon thread may, and nobody hears of it."""
+        if not self._exiting:
+            super().retire()
 
     def __enter__(self) -> BlockingMesh:
         self._check_open()
@@ -123,8 +89,8 @@ class BlockingMesh(MeshHandle):
         self.close()
 
     def _check_thread(self, what: str) -> None:
-        current = threading.current_thread()
-        if current is self._deliverer or current is self._thread:
+        listening = self._listener_thread
+        if threading.current_thread() in (self._loop.thread, listening and listening.thread):
             raise WrongThread(
                 f"{what}() was called from a listener, which it would wait for; call it from another thread"
             )
@@ -138,37 +104,28 @@ class BlockingMesh(MeshHandle):
         """
         return self._until("wait", lambda: predicate(self), timeout, lambda: f"the predicate {predicate!r} to be true")
 
-    def settled(self, key: Any = _ALL, peers: Iterable[Peer | str] | None = None, timeout: float | None = None) -> None:
-        """Return once every peer there (or of `peers`) knows our writes, or what is written under `key`.
+    def settled(
+        self, key: Any = EVERYTHING, peers: Iterable[Peer | str] | None = None, timeout: float | None = None
+    ) -> None:
+        """Return once every peer there (or each of `peers`) knows our writes, or what is written under `key`.
 
         Raises MeshTimeout, naming who is late, after `timeout` seconds.  Alone, returns at once.
         """
+        self._check_thread("settled")
         self._before_use()
         self._check_open()
-        dots = self._settling(key, key is not _ALL)
+        dots = self._dots(key)
         wanted = None if peers is None else list(peers)
-        replica, driver = self.replica, self.driver
-
-        def ask() -> None:
-            for dot in dots:
-                replica.ask_settled(*dot, time.monotonic())
-            driver.perform()
-
-        driver.call_soon(ask)
+        self.driver.call_soon(lambda: self._ask(dots))
         try:
             self._until(
                 "settled",
-                lambda: not self._behind(dots, wanted),
+                lambda: not self._directory.behind(dots, wanted),
                 timeout,
-                lambda: "confirmation by " + ", ".join(p.name for p in self._behind(dots, wanted)),
+                lambda: self._missing(dots, wanted),
             )
         finally:
-
-            def forget() -> None:
-                for dot in dots:
-                    replica.forget_question(*dot)
-
-            driver.call_soon(forget)
+            self.driver.call_soon(lambda: self._forget(dots))
 
     def _until(self, name: str, ready: Callable[[], T], timeout: float | None, what: Callable[[], str]) -> T:
         self._check_thread(name)
@@ -186,7 +143,7 @@ class BlockingMesh(MeshHandle):
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     raise MeshTimeout(f"waited {timeout} s for {what()}; {self.status().why}")
-                poked.wait(left)
+                wait_for(poked, left)
         finally:
             self._watchers.await_no_more(poked.set)
 
@@ -203,73 +160,51 @@ class BlockingMesh(MeshHandle):
     def _start_listening(self) -> None:
         super()._start_listening()
         self._before_use()
+        self._listening()
+
+    def _listening(self) -> ListenerThread:
         with self._reviving:
-            if self._deliverer is None or not self._deliverer.is_alive():
-                self._deliverer = threading.Thread(
-                    target=self._deliver, name=f"gossamer {self.name} listeners", daemon=True
-                )
-                self._deliverer.start()
-
-    def _wake_listeners(self) -> None:
-        self._work.release()
-
-    def _call_listener(self, fn: Callable[[], Any]) -> None:
-        self._calls.append(fn)
-        self._work.release()
+            if self._listener_thread is None:
+                self._listener_thread = ListenerThread(f"gossamer {self.name} listeners", self._deliver)
+                self._listener_thread.thread.start()
+            return self._listener_thread
 
     def _deliver(self) -> None:
-        work = self._work
-        while True:
-            work.acquire()
-            while work.acquire(blocking=False):
-                pass
-            while self._calls:
-                self._listeners.call(self._calls.popleft())
-            for raw in drained(self._feed, self._ledger):
-                self._listeners.deliver(raw)
-            if self._closed and self._thread is not None and not self._thread.is_alive():
-                return
+        for raw in drained(self._feed, self._ledger):
+            self._listeners.deliver(raw)
+
+    def _wake_listeners(self) -> None:
+        if self._listener_thread is not None:
+            self._listener_thread.wake()
+
+    def _call_listener(self, fn: Callable[[], Any]) -> None:
+        if self._listener_thread is not None:
+            self._listener_thread.call(lambda: self._listeners.call(fn))
 
     # -- fork -------------------------------------------------------------------------------------
 
+    def fork_in_child(self) -> None:
+        """Only the forking thread is left: join as a new peer at first use."""
+        super().fork_in_child()
+        self._reviving = threading.RLock()
+        self._listener_thread = None
+        _open.pop(id(self), None)
+
     def _before_use(self) -> None:
-        if not self._forked:
+        if not self.is_forked:
             return
         with self._reviving:
-            if not self._forked:
-                return
+            if self.is_forked and not self._closed:
+                self._revive()
+
+    def _revive(self) -> None:
+        self._assemble(self._ledger)
+        with self._ledger.lock:
+            self.is_forked = False
             self._detour -= 1
-            self._forked = False
-            if self._closed:
-                return
-            self._assemble(self._ledger)
-            self._run()
-            if self._listeners or self._joins or self._leaves:
-                self._start_listening()
-
-    def _fork_begins(self) -> None:
-        self._ledger.lock.acquire()  # type: ignore[attr-defined]
-
-    def _fork_in_parent(self) -> None:
-        self._ledger.lock.release()  # type: ignore[attr-defined]
-
-    def _fork_in_child(self) -> None:
-        """Nothing but this thread is left: keep the state, forget what belongs to the parent."""
-        ledger = self._ledger
-        ledger.lock = threading.Lock()
-        ledger.origin = ledger.outbox = ledger.joining = None
-        ledger.waiting = Waiting(self.options.held_batches_bytes)
-        self._reviving = threading.RLock()
-        self._work = threading.Semaphore(0)
-        self._calls.clear()
-        listening = self._feed in self._watchers.feeds
-        self._watchers.feeds, self._watchers.waiters = ((self._feed,) if listening else ()), ()
-        ledger.watched = listening
-        self._thread = self._deliverer = self._end = None
-        if not self._forked:
-            self._forked = True
-            self._detour += 1
-        self.driver.abandon()
+        self._run()
+        if self._feed in self._watchers.feeds:
+            self._listening()
 
 
 class BlockingChanges:
@@ -280,8 +215,6 @@ class BlockingChanges:
         self._ready = threading.Event()
         self._feed = Feed(mesh.options.changes_max, self._ready.set, pattern.matches)
         mesh._watchers.watch(self._feed)
-        mesh._watchers.await_change(self._ready.set)
-        self._closed = False
 
     @property
     def conflated(self) -> int:
@@ -299,16 +232,13 @@ class BlockingChanges:
                 change = self._mesh._watchers.change(raw)
                 if change is not None:
                     return change
-            if self._closed or self._mesh._closed:
+            if self._mesh._closed or self._feed not in self._mesh._watchers.feeds:
                 raise StopIteration
-            self._ready.wait()
+            wait_for(self._ready)
 
     def close(self) -> None:
         """Watch no more."""
-        self._closed = True
-        watchers = self._mesh._watchers
-        watchers.unwatch(self._feed)
-        watchers.await_no_more(self._ready.set)
+        self._mesh._watchers.unwatch(self._feed)
         self._ready.set()
 
     def __enter__(self) -> BlockingChanges:
@@ -345,25 +275,29 @@ def join(
     return BlockingMesh(arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname))
 
 
+# -- the end of the program -----------------------------------------------------------------------
+
+_open: weakref.WeakValueDictionary[int, BlockingMesh] = weakref.WeakValueDictionary()
+
+
 def _close_all() -> None:
-    for mesh in list(_open.values()):
-        mesh.close()
+    """Say goodbye for every mesh that nobody closed, all at once."""
+    meshes = [mesh for mesh in _open.values() if not mesh.is_forked]
+    for mesh in meshes:
+        mesh._exiting = True
+        mesh._begin_end(mesh.options.linger_s)
+    for mesh in meshes:
+        mesh._finish_end()
 
 
-def _each(method: str) -> Callable[[], None]:
-    def call() -> None:
-        for mesh in list(_open.values()):
-            getattr(mesh, method)()
-
-    return call
+def _close_with_process() -> None:
+    """Let a child of `multiprocessing` end as any program: it runs no `atexit`, but finalizers of its own."""
+    process = sys.modules.get("multiprocessing.process")
+    util: Any = sys.modules.get("multiprocessing.util")
+    if process is not None and util is not None and process.parent_process() is not None:
+        util.Finalize(None, _close_all, exitpriority=0)
 
 
 atexit.register(_close_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_each("_fork_begins"),
-        after_in_parent=_each("_fork_in_parent"),
-        after_in_child=_each("_fork_in_child"),
-    )
 
-__all__ = ["BlockingChanges", "BlockingMesh", "MeshClosed", "join"]
+__all__ = ["BlockingChanges", "BlockingMesh", "join"]

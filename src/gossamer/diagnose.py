@@ -273,7 +273,7 @@ def _streams(mesh: BlockingMesh, facts: dict[str, Any]) -> Iterator[Finding]:
     yield Finding("streams", "ok" if own.reached else "problem", own.reason, do)
     facts["static_peers"] = {}
     for text in mesh.arguments.peers:
-        answer = reach(mesh.arguments, mesh.static_address(text))
+        answer = reach(mesh.arguments, mesh.arguments.static_address(text))
         facts["static_peers"][text] = {"reached": answer.reached, "refused": answer.refused, "reason": answer.reason}
         if answer.reached:
             yield Finding("static peer", "ok", f"{text} answers")

@@ -5,117 +5,41 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, overload
 
-from .errors import ConfigurationError, MeshClosed
+from .arguments import Arguments
+from .crdt.dots import Origin
+from .crdt.waiting import Waiting
+from .crdt.writes import each
+from .errors import MeshClosed
+from .forking import tell_of_forks
 from .net.certificates import new_identity
 from .net.driver import Driver, wall_ms
-from .net.host_key import host_key
 from .net.sockets import open_network
-from .net.transport import Address, Network
-from .options import Options
-from .protocol.effects import ClockSkew, Confirmed, Forked, Joined, Left, Notice, Presence, Rejoined
+from .net.transport import Network
+from .peers import Directory, Peer
+from .protocol.effects import ClockSkew, Forked, Joined, Left, Notice, Rejoined
 from .protocol.ledger import Ledger
-from .protocol.membership import Member
 from .protocol.replica import Identity, Replica
+from .status import PeerStatus, Status, peer_statuses, unsent, why
 from .views.changes import Change, Feed, Listeners, Watchers
 from .views.mapping import MeshMapping
 from .wire.sealing import Sealer
-from .wire.secret import MeshKeys, derive_keys, host_keys, insecure_keys
+
+logger = logging.getLogger("gossamer.mesh")
 
 BOOT_BYTES = 12
+EVERYTHING: Any = object()
+"""What `settled` waits for if no key is named."""
 F = TypeVar("F", bound=Callable[[Change], Any])
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A participant as others see it.  Two are equal if they are the same run of the same program."""
-
-    name: str
-    """What it calls itself, by default host:pid."""
-    id: str
-    """32 hex digits, a hash of its public key; new each time it joins."""
-    host: str = ""
-    """Where it was last heard from; empty for ourselves, and for a peer that only others have met."""
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True, slots=True)
-class PeerStatus:
-    """What we know of one peer."""
-
-    peer: Peer
-    presence: str
-    """alive, suspect, failed or left."""
-    last_heard_s: float
-    """Seconds since its last sign of life."""
-    in_step: bool
-    """Whether its latest beacon said that it knows exactly what we know."""
-    multicast: bool
-    """Whether multicast works between us; if not, streams carry everything."""
-    stream: bool
-    """Whether a stream is open."""
-    clock_offset_s: float | None
-    """How far its wall clock is ahead of ours; None if it was not measured."""
-    why: str
-    """In words: what keeps the two of us apart, or "in step"."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How a mesh is doing, as this peer sees it."""
-
-    name: str
-    me: Peer
-    keys: int
-    conflicts: int
-    caught_up: bool
-    """Whether an exchange with every peer found at the start has ended."""
-    multicast: bool
-    """Whether this host could join the multicast group."""
-    unsent: int
-    """Own writes that have not been handed to the network."""
-    peers: tuple[PeerStatus, ...]
-    why: str
-    """In words: alone, in step, or behind whom."""
-
-
-@dataclass(frozen=True, slots=True)
-class Arguments:
-    """What a mesh was opened with."""
-
-    name: str
-    secret: str | None = None
-    peers: tuple[str, ...] = ()
-    interfaces: tuple[str, ...] | None = None
-    port: int | None = None
-    insecure_lan: bool = False
-    options: Options = field(default_factory=Options)
-    nickname: str | None = None
-    wrap: Callable[[Network], Network] | None = None
-    """For tests and the demo: what stands between the driver and the sockets, such as `net.faults`."""
-
-    def keys(self) -> MeshKeys:
-        """Return the keys of this mesh: from the secret, or for this host and user alone."""
-        if self.secret is not None and self.insecure_lan:
-            raise ConfigurationError("insecure_lan=True opens a mesh to everybody and secret= to few; give one of them")
-        if self.secret is not None:
-            return derive_keys(self.secret, self.name)
-        return insecure_keys(self.name) if self.insecure_lan else host_keys(host_key(), self.name)
-
-    @property
-    def host_only(self) -> bool:
-        """Whether this mesh never leaves the host."""
-        return self.secret is None and not self.insecure_lan
 
 
 class MeshHandle(MeshMapping):
@@ -124,19 +48,25 @@ class MeshHandle(MeshMapping):
     def __init__(self, arguments: Arguments) -> None:
         self.arguments = arguments
         self.options = arguments.options
+        self.linger_s = self.options.linger_s
+        """How long saying goodbye may take."""
+        self.is_forked = False
+        """Whether this is a forked child, and what runs belongs to the parent."""
         self._closed = False
+        self._questions: Counter[tuple[Origin, int]] = Counter()
         self._joins: list[Callable[[Peer], Any]] = []
         self._leaves: list[Callable[[Peer], Any]] = []
-        self._writers: dict[bytes, Peer] = {}
+        self._directory = Directory()
         self._skewed: set[bytes] = set()
         self.rejoined: Rejoined | None = None
         """The latest return after a long absence, if there was one."""
-        self._watchers = Watchers(wall_ms, self._writer_of_origin, self.options.changes_max)
+        self._watchers = Watchers(wall_ms, self._directory.writer, self.options.changes_max)
         self._assemble(None)
-        super().__init__(self._ledger, arguments.name, wall_ms, self.driver.wrote, self._writer_of_origin)
+        super().__init__(self._ledger, arguments.name, wall_ms, self.driver.wrote, self._directory.writer)
         self._watchers.mapping = self
         self._listeners = Listeners(self._watchers, self._ledger)
         self._feed = Feed(self.options.changes_max, self._wake_listeners, self._listeners.wanted)
+        tell_of_forks(self)
 
     def _assemble(self, ledger: Ledger | None) -> None:
         """Make what lives as long as one boot: keys, sockets, replica.  A fork's child makes it anew."""
@@ -155,9 +85,8 @@ class MeshHandle(MeshMapping):
             network = arguments.wrap(network)
         self.mesh_tag, self.discovery_tag = keys.mesh_tag, keys.discovery_tag
         self.network = network
-        unicast = network.unicast_addresses
         name = arguments.nickname or f"{socket.gethostname()}:{os.getpid()}"
-        me = Identity(identity.peer_id, boot, name, network.stream_port, unicast[0][1] if unicast else 0)
+        me = Identity(identity.peer_id, boot, name, network.stream_port, network.unicast_port)
         self.replica = Replica(
             me,
             self.options,
@@ -168,6 +97,7 @@ class MeshHandle(MeshMapping):
             multicast=network.has_multicast,
             ledger=ledger,
         )
+        self._directory.follow(self.replica)
         self._ledger = self.replica.ledger
         self.driver = Driver(
             self.replica, network, Sealer([keys], boot, os.urandom), self.options, self._notice, self._tick
@@ -193,22 +123,22 @@ class MeshHandle(MeshMapping):
         members = self.replica.membership.members
         match notice:
             case Joined(boot) if boot in members:
-                peer = self._peer(members[boot])
+                peer = self._directory.peer(members[boot])
                 for fn in self._joins:
                     self._call_listener(lambda fn=fn, peer=peer: fn(peer))  # type: ignore[misc]
             case Left(boot, _) if boot in members:
-                peer = self._peer(members[boot])
+                peer = self._directory.peer(members[boot])
                 for fn in self._leaves:
                     self._call_listener(lambda fn=fn, peer=peer: fn(peer))  # type: ignore[misc]
             case ClockSkew(boot, offset_ms) if boot in members and boot not in self._skewed:
                 self._skewed.add(boot)
-                self._log().warning(
+                logger.warning(
                     "the clock of %s is %+.1f s from ours; its writes win or lose by that much: set one of the clocks",
-                    self._peer(members[boot]).name,
+                    self._directory.peer(members[boot]).name,
                     offset_ms / 1000,
                 )
             case Forked(origin, ours):
-                self._log().error(
+                logger.error(
                     "somebody else wrote under %s origin %s: a machine was cloned, or rolled back to a snapshot.  "
                     "Live writes were put again under a new origin; a write under a colliding dot may be lost",
                     "our" if ours else "the",
@@ -216,15 +146,9 @@ class MeshHandle(MeshMapping):
                 )
             case Rejoined():
                 self.rejoined = notice
-            case Confirmed():
+            case _:
                 pass  # those who wait for it are poked below
         self._watchers.poke()
-
-    @staticmethod
-    def _log() -> Any:
-        import logging
-
-        return logging.getLogger("gossamer.mesh")
 
     # -- who is there ---------------------------------------------------------------------------
 
@@ -236,16 +160,13 @@ class MeshHandle(MeshMapping):
     @property
     def me(self) -> Peer:
         """Ourselves, as others see us."""
-        identity = self.replica.identity
-        return Peer(identity.name, identity.peer.hex())
+        return self._directory.me
 
     @property
     def peers(self) -> frozenset[Peer]:
         """The other peers that are there, as far as we know.  One that died is noticed after some seconds."""
         self._before_use()
-        return frozenset(
-            self._peer(m) for m in list(self.replica.membership.members.values()) if m.announced and m.alive
-        )
+        return self._directory.present()
 
     def on_join(self, fn: Callable[[Peer], Any]) -> Callable[[Peer], Any]:
         """Call `fn(peer)` whenever a peer appears.  Usable as a decorator."""
@@ -258,23 +179,6 @@ class MeshHandle(MeshMapping):
         self._leaves = [*self._leaves, fn]
         self._start_listening()
         return fn
-
-    def _peer(self, member: Member) -> Peer:
-        host = member.address[0] if member.address else ""
-        peer = Peer(member.name or member.boot.hex()[-6:], member.peer.hex(), host)
-        for origin in member.origins:
-            self._writers[origin] = peer
-        return peer
-
-    def _writer_of_origin(self, origin: bytes) -> Peer:
-        if origin == self._ledger.origin:
-            return self.me
-        known = self._writers.get(origin)
-        if known is None or not known.id:
-            for member in list(self.replica.membership.members.values()):
-                if origin in member.origins:
-                    return self._peer(member)
-        return known or Peer(origin.hex()[-6:], "")
 
     # -- listening ------------------------------------------------------------------------------
 
@@ -334,58 +238,17 @@ class MeshHandle(MeshMapping):
         """Return how this peer is doing: whom it sees, who is behind, and why."""
         self._before_use()
         now = time.monotonic()
-        replica = self.replica
-        rows = tuple(
-            self._peer_status(m, now) for m in list(replica.membership.members.values()) if m.introduced or m.alive
-        )
-        outbox = self._ledger.outbox
-        unsent = 0 if outbox is None else self._ledger.head() - outbox.multicast_until
-        behind = [row for row in rows if row.presence in ("alive", "suspect") and not row.in_step]
-        alive = [row for row in rows if row.presence in ("alive", "suspect")]
-        why = "alone: no other peer of this mesh was heard"
-        if alive:
-            why = "in step with " + ", ".join(row.peer.name for row in alive)
-        if behind:
-            why = "; ".join(f"{row.peer.name}: {row.why}" for row in behind)
-        if self._closed:
-            why = "closed"
+        rows = peer_statuses(self._directory, now)
         return Status(
             self.name,
             self.me,
             len(self),
             len(self.conflicts()),
-            not replica.catching_up(now),
+            not self.replica.catching_up(now),
             self.network.has_multicast,
-            max(0, unsent),
+            unsent(self._directory),
             rows,
-            why,
-        )
-
-    def _peer_status(self, member: Member, now: float) -> PeerStatus:
-        heard_s = now - member.heard_at
-        multicast = member.hears_by_multicast(now)
-        if member.presence is Presence.LEFT:
-            why = "it said goodbye"
-        elif member.presence is Presence.FAILED:
-            why = f"nobody reaches it; last heard {heard_s:.1f} s ago"
-        elif member.presence is Presence.SUSPECT:
-            why = f"silent for {heard_s:.1f} s; being probed"
-        elif member.equal:
-            why = "in step"
-        elif not multicast and member.link is None:
-            why = "multicast does not work between us, and no stream is open yet"
-        else:
-            why = "it knew something else than we at its last beacon"
-        offset = None if member.offset_ms is None else member.offset_ms / 1000
-        return PeerStatus(
-            self._peer(member),
-            member.presence.value,
-            heard_s,
-            member.equal and member.alive,
-            multicast,
-            member.link is not None,
-            offset,
-            why,
+            "closed" if self._closed else why(rows),
         )
 
     def statistics(self) -> dict[str, int]:
@@ -403,7 +266,7 @@ class MeshHandle(MeshMapping):
             "changes conflated": sum(feed.conflated for feed in self._watchers.feeds),
         }
         counts |= {field.replace("_", " "): getattr(network, field) for field in network.__slots__}
-        counts |= {f"refused: {why}": n for why, n in self.driver.refused.items()}
+        counts |= {f"refused: {reason}": n for reason, n in dict(self.driver.refused).items()}
         return counts | dict(replica.counts)
 
     def foreign(self) -> dict[tuple[str, str], int]:
@@ -412,50 +275,75 @@ class MeshHandle(MeshMapping):
 
     # -- waiting for confirmation -----------------------------------------------------------------
 
-    def _settling(self, key: Any, has_key: bool) -> list[tuple[bytes, int]]:
-        """The dots that must be known everywhere: our latest, or those that made `key` what it is."""
+    def _dots(self, key: Any) -> list[tuple[Origin, int]]:
+        """Return the writes that must be known everywhere: our latest, or those that made `key` what it is."""
         ledger = self._ledger
         with ledger.lock:
             ledger.close_batch()
-            if not has_key:
+            if key is EVERYTHING:
                 return [(ledger.origin, ledger.head())] if ledger.origin is not None and ledger.head() else []
-            from .crdt.writes import each
-
-            held = [(w.origin, w.sequence) for w in each(ledger.state.live.get(key))]
+            held = [(write.origin, write.sequence) for write in each(ledger.state.live.get(key))]
             return held or [(dot.origin, dot.sequence) for dot in ledger.state.deletes.get(key, ())]
 
-    def _behind(self, dots: Sequence[tuple[bytes, int]], peers: Iterable[Peer | str] | None) -> list[Peer]:
-        """The peers that have not confirmed all of `dots`."""
-        wanted = None if peers is None else {p if isinstance(p, str) else p.id for p in peers}
-        late: dict[Peer, None] = {}
-        for origin, sequence in dots:
-            for member in self.replica.unsettled(origin, sequence):
-                if member.announced and (wanted is None or {member.peer.hex(), member.name} & wanted):
-                    late[self._peer(member)] = None
-        return list(late)
+    def _ask(self, dots: Iterable[tuple[Origin, int]]) -> None:
+        """Ask the others to confirm that they know these writes.  In the loop."""
+        for dot in dots:
+            self._questions[dot] += 1
+            self.replica.ask_settled(*dot, time.monotonic())
+        self.driver.perform()
 
-    def refuse_writes(self) -> bool:
-        """Let nobody write any more; return whether anybody could until now."""
+    def _forget(self, dots: Iterable[tuple[Origin, int]]) -> None:
+        """Ask no more, unless somebody else still does.  In the loop."""
+        for dot in dots:
+            self._questions[dot] -= 1
+            if self._questions[dot] <= 0:
+                del self._questions[dot]
+                self.replica.forget_question(*dot)
+
+    def _missing(self, dots: Iterable[tuple[Origin, int]], peers: Iterable[Peer | str] | None) -> str:
+        return "confirmation by " + ", ".join(peer.name for peer in self._directory.behind(dots, peers))
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def retire(self) -> None:
+        """Let nobody write any more; whoever waits is told."""
         with self._ledger.lock:
-            if self._closed:
-                return False
             self._closed = self._ledger.closed = True
-        self._watchers.poke()
-        return True
+        self._watchers.wake_all()
 
     def dispose(self) -> None:
         """Give back the sockets."""
-        self.network.close()
+        if not self.is_forked:
+            self.network.close()
 
     def _check_open(self) -> None:
         if self._closed:
             raise MeshClosed(f"the mesh {self.name!r} was closed; join again")
 
-    def static_address(self, text: str) -> Address:
-        """Return (host, port) of a static peer given as "host" or "host:port"."""
-        host, _, port = text.partition(":")
-        if not host or (port and not (port.isdigit() and 0 < int(port) < 65536)):
-            raise ConfigurationError(f'{text!r} is no peer: give "host" or "host:port", such as "10.0.0.5:47474"')
-        from .net.sockets import DEFAULT_PORT
+    # -- fork -------------------------------------------------------------------------------------
 
-        return host, int(port) if port else (self.arguments.port or DEFAULT_PORT)
+    def fork_begins(self) -> None:
+        """Let the child find the state whole: nobody writes while the process forks."""
+        self._ledger.lock.acquire()  # type: ignore[attr-defined]
+
+    def fork_in_parent(self) -> None:
+        """Go on."""
+        self._ledger.lock.release()  # type: ignore[attr-defined]
+
+    def fork_in_child(self) -> None:
+        """Keep the state and who listens; forget what belongs to the parent, whose thread and sockets these are."""
+        ledger, watchers = self._ledger, self._watchers
+        ledger.lock = threading.Lock()
+        ledger.origin = ledger.outbox = ledger.joining = None
+        ledger.waiting = Waiting(self.options.held_batches_bytes)
+        listening = self._feed in watchers.feeds
+        watchers.feeds, watchers.waiters = ((self._feed,) if listening else ()), ()
+        ledger.watched = listening
+        self._feed.clear()
+        self._questions.clear()
+        self.is_forked = True
+        self._detour = 1 + (self._batches.current() is not None)
+        self.driver.abandon()
+
+
+__all__ = ["Arguments", "MeshHandle", "Peer", "PeerStatus", "Status"]

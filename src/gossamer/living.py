@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import trio
@@ -23,10 +23,11 @@ ANSWER_S = 1.0
 
 
 @asynccontextmanager
-async def living(
-    handle: MeshHandle, linger_s: float, tasks: Sequence[Callable[[], Awaitable[None]]] = ()
-) -> AsyncIterator[None]:
-    """Run `handle`, and `tasks` beside it, while the block runs.  What the block raises comes out in no group."""
+async def living(handle: MeshHandle, *tasks: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Run `handle`, and `tasks` beside it, while the block runs.
+
+    What the block raises comes out as it is, in no group; so does an error of our own.
+    """
     raised: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
@@ -41,12 +42,21 @@ async def living(
                 raised = error
             finally:
                 with trio.CancelScope(shield=True):
-                    await say_goodbye(handle, linger_s)
+                    await say_goodbye(handle)
                 nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raised = raised or _lone(group)
     finally:
         handle.dispose()
     if raised is not None:
         raise raised
+
+
+def _lone(error: BaseException) -> BaseException:
+    """Return what is alone in groups of groups; a nursery within a nursery makes these."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 async def take_part(handle: MeshHandle, nursery: trio.Nursery) -> None:
@@ -70,11 +80,12 @@ async def take_part(handle: MeshHandle, nursery: trio.Nursery) -> None:
     logger.warning("joined %r without having caught up: %s", handle.name, handle.status().why)
 
 
-async def say_goodbye(handle: MeshHandle, linger_s: float) -> None:
+async def say_goodbye(handle: MeshHandle) -> None:
     """Let nobody write any more, send what was written, and tell the others."""
-    if not handle.refuse_writes():
-        return
-    if not await handle.driver.close(linger_s):
+    if handle.is_forked:
+        return  # whoever the parent is, it has not gone
+    handle.retire()
+    if not await handle.driver.close(handle.linger_s):
         logger.warning(
             "closed %r before any peer confirmed its last writes (%d unsent): %s",
             handle.name,
@@ -106,7 +117,7 @@ async def _look_on_disk(handle: MeshHandle) -> None:
 
 async def _try_static(handle: MeshHandle, text: str) -> None:
     """Look up a static peer's address, and keep looking: names move."""
-    host, port = handle.static_address(text)
+    host, port = handle.arguments.static_address(text)
     told = False
     while True:
         try:

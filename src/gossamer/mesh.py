@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import math
-import os
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 import trio
 
 from .errors import ForkedMesh, MeshTimeout
-from .handle import Arguments, MeshHandle, Peer
+from .handle import EVERYTHING, Arguments, MeshHandle, Peer
 from .living import living
 from .options import Options
 from .settings import arguments_of
 from .views.changes import Change, Feed, Pattern, drained
 
 T = TypeVar("T")
-
-_ALL: Any = object()
 
 
 class Mesh(MeshHandle):
@@ -31,10 +27,9 @@ class Mesh(MeshHandle):
     """
 
     def __init__(self, arguments: Arguments) -> None:
-        self._pid = os.getpid()
+        self._token = trio.lowlevel.current_trio_token()
+        self._listening = Bell(self._token)
         super().__init__(arguments)
-        self._token: trio.lowlevel.TrioToken | None = None
-        self._listen = trio.Event()
 
     # -- waiting --------------------------------------------------------------------------------
 
@@ -43,52 +38,39 @@ class Mesh(MeshHandle):
         return await self._until(lambda: predicate(self), timeout, lambda: f"the predicate {predicate!r} to be true")
 
     async def settled(
-        self, key: Any = _ALL, peers: Iterable[Peer | str] | None = None, timeout: float | None = None
+        self, key: Any = EVERYTHING, peers: Iterable[Peer | str] | None = None, timeout: float | None = None
     ) -> None:
-        """Return once every peer there (or of `peers`) knows our writes, or what is written under `key`.
+        """Return once every peer there (or each of `peers`) knows our writes, or what is written under `key`.
 
         Raises MeshTimeout, naming who is late, after `timeout` seconds.  Alone, returns at once.
         """
+        self._before_use()
         self._check_open()
-        dots = self._settling(key, key is not _ALL)
+        dots = self._dots(key)
         wanted = None if peers is None else list(peers)
-        for dot in dots:
-            self.replica.ask_settled(*dot, time.monotonic())
-        self.driver.perform()
+        self._ask(dots)
         try:
             await self._until(
-                lambda: not self._behind(dots, wanted),
-                timeout,
-                lambda: "confirmation by " + ", ".join(p.name for p in self._behind(dots, wanted)),
+                lambda: not self._directory.behind(dots, wanted), timeout, lambda: self._missing(dots, wanted)
             )
         finally:
-            for dot in dots:
-                self.replica.forget_question(*dot)
+            self._forget(dots)
 
     async def _until(self, ready: Callable[[], T], timeout: float | None, what: Callable[[], str]) -> T:
-        event = trio.Event()
-
-        def poke() -> None:
-            if self._token is not None:
-                try:
-                    self._token.run_sync_soon(lambda: event.set(), idempotent=False)
-                except trio.RunFinishedError:
-                    self._token = None
-
-        self._watchers.await_change(poke)
+        self._before_use()
+        bell = Bell(self._token)
+        self._watchers.await_change(bell.ring)
         try:
             with trio.move_on_after(math.inf if timeout is None else timeout):
-                while True:
-                    event = trio.Event()
-                    found = ready()
-                    if found:
-                        await trio.lowlevel.checkpoint_if_cancelled()
-                        return found
+                while not (found := ready()):
                     self._check_open()
-                    await event.wait()
+                    await bell.rung()
         finally:
-            self._watchers.await_no_more(poke)
-        raise MeshTimeout(f"waited {timeout} s for {what()}; {self.status().why}")
+            self._watchers.await_no_more(bell.ring)
+        if not found:
+            raise MeshTimeout(f"waited {timeout} s for {what()}; {self.status().why}")
+        await trio.lowlevel.checkpoint()
+        return found
 
     # -- watching -------------------------------------------------------------------------------
 
@@ -97,33 +79,25 @@ class Mesh(MeshHandle):
 
         Live when the call returns.  A slow reader gets, per key, the first old and the last new value.
         """
+        self._before_use()
         return Changes(self, Pattern(pattern))
 
     def _wake_listeners(self) -> None:
-        if self._token is not None:
-            try:
-                self._token.run_sync_soon(self._on_listen, idempotent=True)
-            except trio.RunFinishedError:
-                self._token = None
-
-    def _on_listen(self) -> None:
-        self._listen.set()
+        self._listening.ring()
 
     def _call_listener(self, fn: Callable[[], Any]) -> None:
         self._listeners.call(fn)
 
     async def _deliver(self) -> None:
-        self._token = trio.lowlevel.current_trio_token()
         while True:
-            await self._listen.wait()
-            self._listen = trio.Event()
+            await self._listening.rung()
             for raw in drained(self._feed, self._ledger):
                 self._listeners.deliver(raw)
 
-    # -- living ---------------------------------------------------------------------------------
+    # -- fork -------------------------------------------------------------------------------------
 
     def _before_use(self) -> None:
-        if os.getpid() != self._pid:
+        if self.is_forked:
             raise ForkedMesh(
                 "a trio mesh does not survive fork(): its loop runs in the parent.  Open another in the child, or use "
                 "gossamer.join, which does survive"
@@ -131,12 +105,12 @@ class Mesh(MeshHandle):
 
 
 class Changes:
-    """A live stream of changes.  Use it once, in one task."""
+    """A live stream of changes.  Use it once, in one task.  It ends with the mesh."""
 
     def __init__(self, mesh: Mesh, pattern: Pattern) -> None:
         self._mesh = mesh
-        self._event = trio.Event()
-        self._feed = Feed(mesh.options.changes_max, self._wake, pattern.matches)
+        self._bell = Bell(mesh._token)
+        self._feed = Feed(mesh.options.changes_max, self._bell.ring, pattern.matches)
         mesh._watchers.watch(self._feed)
 
     @property
@@ -144,48 +118,62 @@ class Changes:
         """How many changes were folded into a later one of their key because we read too slowly."""
         return self._feed.conflated
 
-    def _wake(self) -> None:
-        token = self._mesh._token
-        if token is not None:
-            token.run_sync_soon(self._on_wake, idempotent=True)
-
-    def _on_wake(self) -> None:
-        self._event.set()
-
     async def __aenter__(self) -> Changes:
-        await trio.lowlevel.checkpoint()
         return self
 
     async def __aexit__(self, *args: object) -> None:
         self.close()
-        await trio.lowlevel.cancel_shielded_checkpoint()
 
     def close(self) -> None:
         """Watch no more."""
         self._mesh._watchers.unwatch(self._feed)
+        self._bell.ring()
 
     def __aiter__(self) -> AsyncIterator[Change]:
         return self
 
     async def __anext__(self) -> Change:
+        await trio.lowlevel.checkpoint()
         while True:
             for raw in drained(self._feed, self._mesh._ledger):
                 change = self._mesh._watchers.change(raw)
                 if change is not None:
-                    await trio.lowlevel.checkpoint()
                     return change
-            if self._mesh._closed:
+            if self._mesh._closed or self._feed not in self._mesh._watchers.feeds:
                 raise StopAsyncIteration
-            self._event = trio.Event()
-            if not len(self._feed):
-                await self._event.wait()
+            await self._bell.rung()
+
+
+class Bell:
+    """Rung from any thread, as often as one likes; heard by one task."""
+
+    def __init__(self, token: trio.lowlevel.TrioToken) -> None:
+        self._token = token
+        self._ringing = False
+        self._event = trio.Event()
+
+    def ring(self) -> None:
+        """Let `rung` return soon."""
+        if not self._ringing:
+            self._ringing = True
+            with suppress(trio.RunFinishedError):  # then whoever could hear this has ended too
+                self._token.run_sync_soon(self._ring)
+
+    def _ring(self) -> None:
+        self._ringing = False  # before anybody looks at what there is: a change from now on rings again
+        self._event.set()
+
+    async def rung(self) -> None:
+        """Wait until it has been rung since this last returned."""
+        await self._event.wait()
+        self._event = trio.Event()
 
 
 @asynccontextmanager
 async def opened(arguments: Arguments) -> AsyncIterator[Mesh]:
     """Take part in a mesh for as long as the block runs."""
     mesh = Mesh(arguments)
-    async with living(mesh, mesh.options.linger_s, (mesh._deliver,)):
+    async with living(mesh, mesh._deliver):
         yield mesh
 
 

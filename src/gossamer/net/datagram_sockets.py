@@ -221,3 +221,11 @@ class DatagramSockets:
             close_socket(self._own)
         self._close_listener()
         self._reopened.set()
+
+    def abandon(self) -> None:
+        """In a forked child, give up our copies of the sockets.  No lock is taken: who held it stayed in the parent."""
+        self._lock = threading.Lock()
+        self._closed, self._interfaces = True, ()
+        self._own.close()
+        if self._listener is not None:
+            self._listener.close()

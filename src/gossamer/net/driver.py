@@ -35,7 +35,8 @@ FOREIGN_MAX = 256
 QUIET_S = 0.25
 """After so long without a write, the state digest is brought up to date."""
 DIGEST_SLICE_KEYS = 200
-SEND_BYTES = 64 << 10
+GOODBYE_S = 0.1
+"""How long a goodbye may take to leave by streams."""
 
 
 def wall_ms() -> int:
@@ -68,7 +69,6 @@ class Driver:
         self.foreign: Counter[tuple[str, str]] = Counter()
         """Datagrams of other meshes, by (mesh tag, host): what `doctor` shows."""
         self.closing = False
-        self.linger_s: float | None = None
         self._options = options
         self._on_notice = on_notice
         self._on_tick = on_tick
@@ -112,6 +112,7 @@ class Driver:
 
     def abandon(self) -> None:
         """In a forked child: the loop and its sockets belong to the parent."""
+        self.network.abandon()
         self._token = None
         self._direct = False
         self._dirty = True  # so that a write does not try to send
@@ -358,30 +359,34 @@ class Driver:
 
     async def close(self, linger_s: float) -> bool:
         """Send what was written, wait until a peer confirms it, and say goodbye.  False if nobody confirmed."""
-        replica = self.replica
-        linger_s = linger_s if self.linger_s is None else self.linger_s
         self.closing = True
         self._dirty = True
         self._woken.set()
-        origin, head = replica.ledger.origin, replica.ledger.head()
-        alive = replica.membership.alive()
-        confirmed = origin is None or not alive
-        if not confirmed:
-            assert origin is not None
-            replica.ask_settled(origin, head, time.monotonic())
-            with trio.move_on_after(linger_s):
-                while not confirmed:
-                    confirmed = any(m.confirmed.get(origin, 0) >= head for m in replica.membership.alive())
-                    confirmed = confirmed or not replica.membership.alive()
-                    if not confirmed:
-                        await trio.sleep(0.005)
-            replica.forget_question(origin, head)
-        replica.leave(time.monotonic())
+        confirmed = await self._is_confirmed(linger_s)
+        self.replica.leave(time.monotonic())
         self._perform()
-        with trio.move_on_after(min(0.1, linger_s)):
-            while any(replica.exchanges.links[n].control for n in self._links if n in replica.exchanges.links):
-                await trio.sleep(0.002)
+        with trio.move_on_after(min(GOODBYE_S, linger_s)):
+            await _until(lambda: not any(link.control for link in self.replica.exchanges.links.values()))
         return confirmed
+
+    async def _is_confirmed(self, linger_s: float) -> bool:
+        """Wait until one peer knows all that we wrote; there must be one."""
+        replica = self.replica
+        alive = replica.membership.alive
+        origin, head = replica.ledger.origin, replica.ledger.head()
+        if origin is None or not alive():
+            return True
+        replica.ask_settled(origin, head, time.monotonic())
+        with trio.move_on_after(linger_s) as patience:
+            await _until(lambda: not alive() or any(m.confirmed.get(origin, 0) >= head for m in alive()))
+        replica.forget_question(origin, head)
+        return not patience.cancelled_caught
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    """Wait for what nothing announces; only at the end, where a few wake-ups more do not matter."""
+    while not condition():  # noqa: ASYNC110
+        await trio.sleep(0.002)
 
 
 def _fitting(messages: Iterable[bytes]) -> list[list[bytes]]:

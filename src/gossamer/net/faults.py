@@ -145,6 +145,10 @@ class FaultyNetwork:
         """Close the network beneath."""
         self._network.close()
 
+    def abandon(self) -> None:
+        """Give up the network beneath."""
+        self._network.abandon()
+
     def _is_lost(self) -> bool:
         lost = self._end_loss > 0 and self._rng.random() < self._end_loss
         self.datagrams_dropped += lost

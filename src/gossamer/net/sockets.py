@@ -126,6 +126,11 @@ class SocketNetwork:
         self._streams.close()
         self._datagrams.close()
 
+    def abandon(self) -> None:
+        """In a forked child, give up our copies of the parent's sockets: nothing is sent, nobody is told."""
+        self._streams.abandon()
+        self._datagrams.abandon()
+
     def use(self, interfaces: Sequence[Interface]) -> bool:
         """Choose among these and use what was chosen; return whether anything changed."""
         return self._datagrams.use(self._chosen(interfaces))

@@ -153,6 +153,12 @@ class StreamSockets:
         for stream in list(self._open):
             stream.abort()
 
+    def abandon(self) -> None:
+        """In a forked child, give up our copies of the sockets; those of the parent, and its streams, stay open."""
+        self._listener.close()
+        for stream in list(self._open):
+            stream.abandon()
+
 
 def open_listener(bind_to: str, port: int) -> socket.socket:
     """Return a listening socket on `port`, or on any other if that is taken."""

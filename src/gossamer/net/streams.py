@@ -92,6 +92,11 @@ class TlsStream:
         self._broken_by = self._broken_by or "it was closed here"
         self._transport.abort()
 
+    def abandon(self) -> None:
+        """In a forked child, give up our copy of the socket: the parent's stream goes on."""
+        self._broken_by = self._broken_by or "the process forked"
+        self._transport.abandon()
+
     def _broken(self, doing: str, error: Exception) -> NetworkError:
         """Abort, and return an error that names what broke the stream first."""
         self._broken_by = self._broken_by or reason_of(error)
@@ -145,6 +150,10 @@ class PatientTransport(trio.abc.Stream):
     def abort(self) -> None:
         """Close, and let the peer's kernel know that this was no goodbye."""
         abort_socket(self._raw)
+
+    def abandon(self) -> None:
+        """Close our copy of the socket, in a forked child: no reset leaves, and no loop is told."""
+        self._raw.close()
 
     def _at_once(self, call: Callable[[_Argument], _Result], argument: _Argument) -> _Result | None:
         """Return what `call` gives without waiting, None if it would have to wait."""

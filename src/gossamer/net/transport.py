@@ -125,3 +125,6 @@ class Network(Protocol):
 
     def close(self) -> None:
         """Close everything, from the loop's thread or after the loop has ended."""
+
+    def abandon(self) -> None:
+        """In a forked child, give up our copies of the parent's sockets: nothing is sent, nobody is told."""

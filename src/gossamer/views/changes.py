@@ -131,6 +131,11 @@ class Feed:
                 self._latest.clear()
         return raw
 
+    def clear(self) -> None:
+        """Forget what waits."""
+        self._queue.clear()
+        self._latest.clear()
+
     def __len__(self) -> int:
         return len(self._queue)
 
@@ -222,6 +227,12 @@ class Watchers:
                 feed.wake()
         for waiter in self.waiters:
             waiter()
+
+    def wake_all(self) -> None:
+        """It is over: whoever reads or waits shall look."""
+        for feed in self.feeds:
+            feed.wake()
+        self.poke()
 
     def poke(self) -> None:
         """Something other than a key changed, as who is there: let those who wait look again."""

@@ -1,0 +1,136 @@
+"""The two threads of a mesh in a script: one runs its loop, the other calls its listeners.
+
+Both are daemons, so that neither keeps a program alive that has come to its end.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import trio
+
+from .handle import MeshHandle
+from .living import living
+
+logger = logging.getLogger("gossamer.mesh")
+
+ENDS_WITHIN_S = 0.5
+"""How much longer than it lingers a loop may take to end; it takes a tenth of that."""
+
+LONGEST_WAIT_S = 0.25 if os.name == "nt" else threading.TIMEOUT_MAX
+"""On Windows, Ctrl-C does not interrupt a thread that waits, so it looks up from time to time."""
+
+
+def wait_for(event: threading.Event, seconds: float | None = None) -> bool:
+    """Wait for an event as `Event.wait` does, so that Ctrl-C interrupts it everywhere."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while True:
+        left = LONGEST_WAIT_S if deadline is None else min(LONGEST_WAIT_S, max(0.0, deadline - time.monotonic()))
+        if event.wait(left):
+            return True
+        if deadline is not None and time.monotonic() >= deadline:
+            return False
+
+
+class LoopThread:
+    """Runs one life of a mesh in a trio loop."""
+
+    def __init__(self, handle: MeshHandle) -> None:
+        self._handle = handle
+        self._ready = threading.Event()
+        self._ended = threading.Event()
+        self._raised: BaseException | None = None
+        self._token: trio.lowlevel.TrioToken | None = None
+        self._scope = trio.CancelScope()
+        self._stopping = False
+        self.thread = threading.Thread(target=self._run, name=f"gossamer {handle.name}", daemon=True)
+
+    def start(self) -> None:
+        """Return once the mesh has caught up.  What its loop raises until then, this raises."""
+        self.thread.start()
+        wait_for(self._ready)
+        if self._raised is not None:
+            raise self._raised
+
+    def stop(self) -> None:
+        """Let the loop say goodbye and end; do not wait for it.  May be called at any time, again too."""
+        self._stopping = True
+        token = self._token
+        if token is not None:
+            try:
+                token.run_sync_soon(self._scope.cancel)
+            except trio.RunFinishedError:
+                self._token = None
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the end; return whether it came."""
+        return wait_for(self._ended, seconds)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing runs any more."""
+        return self._ended.is_set()
+
+    def _run(self) -> None:
+        try:
+            trio.run(self._live)
+        except BaseException as error:
+            if self._ready.is_set():
+                logger.exception("the loop of %r ended by an error; the mesh is closed", self._handle.name)
+            self._raised = error
+        finally:
+            self._handle.retire()
+            self._ended.set()
+            self._ready.set()
+
+    async def _live(self) -> None:
+        self._token = trio.lowlevel.current_trio_token()
+        with self._scope:
+            if self._stopping:  # before anybody could tell us through the token
+                return
+            async with living(self._handle):
+                self._ready.set()
+                await trio.sleep_forever()
+
+
+class ListenerThread:
+    """Calls listeners, in order, one at a time, whenever it is woken."""
+
+    def __init__(self, name: str, deliver: Callable[[], Any]) -> None:
+        self._deliver = deliver
+        self._calls: deque[Callable[[], Any]] = deque()
+        self._work = threading.Semaphore(0)
+        self._stopping = False
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def wake(self) -> None:
+        """There is something to deliver.  From any thread."""
+        self._work.release()
+
+    def call(self, fn: Callable[[], Any]) -> None:
+        """Call `fn` as soon as what was to be delivered before it has been."""
+        self._calls.append(fn)
+        self.wake()
+
+    def stop(self) -> None:
+        """Deliver what waits, and end."""
+        self._stopping = True
+        self.wake()
+
+    def _run(self) -> None:
+        while True:
+            self._work.acquire()
+            while self._work.acquire(blocking=False):
+                pass
+            stopping = self._stopping
+            while self._calls:
+                self._calls.popleft()()
+            self._deliver()
+            if stopping:
+                return
