@@ -70,11 +70,12 @@ class LWWMap:
         or one more than the greatest it replaces if that is more.  O(siblings).
         """
         live = self.live
-        before: Held = live.get(key)
+        before: Any = live.get(key)
+        lone = type(before) is Write
         if before is not None:
-            top: Write = before if isinstance(before, Write) else before[0]
-            if stamp <= top[0]:
-                stamp = min(top[0] + 1, STAMP_MAX)
+            top: int = before[0] if lone else before[0][0]
+            if stamp <= top:
+                stamp = top + 1 if top < STAMP_MAX else STAMP_MAX
         heads = self.known.heads
         sequence = heads.get(origin, 0) + 1
         heads[origin] = sequence
@@ -82,14 +83,14 @@ class LWWMap:
         log = self.logs.get(origin)
         if log is None:
             log = self.log(origin)
-        if value is None or meta or not (before is None or isinstance(before, Write)):
+        if value is None or meta or not (lone or before is None):
             self.store(key, before, None if value is None else write)
         else:  # what `store` would do, for the write of every day
             live[key] = write
             touched = self.digest.touched
             if key not in touched:
                 touched[key] = before
-            if before is not None:
+            if lone:
                 if self.expiry.hidden:
                     self.expiry.hidden.discard(key)
                 self._stale(before[1])

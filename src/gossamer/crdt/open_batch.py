@@ -8,6 +8,8 @@ sensor that writes one key a thousand times a second never grows a queue.
 
 from __future__ import annotations
 
+from typing import Any
+
 from .dots import Dot, Origin
 from .writes import Batch, Held, Key, Write, each
 
@@ -15,6 +17,8 @@ ROW_BYTES = 7
 """What a row costs beside its key and value: their lengths, sequence and stamp as distances."""
 META_BYTES = 12
 DOT_BYTES = 9
+
+_new: Any = tuple.__new__
 
 
 class OpenBatch:
@@ -41,15 +45,17 @@ class OpenBatch:
         self.until = write[2]
         earlier = rows.get(key)
         rows[key] = write
-        self.size_bytes += _row_bytes(key, write)
+        size_bytes = _row_bytes(key, write[3], write[4])
         if earlier is None:
             if before is not None:
-                self._past[key] = past = _dots(before)
-                self.size_bytes += DOT_BYTES * len(past)
+                self._past[key] = past = (_new(Dot, before[1:3]),) if type(before) is Write else _dots(before)
+                size_bytes += DOT_BYTES * len(past)
+            self.size_bytes += size_bytes
             return
+        self.size_bytes += size_bytes
         self._shuffled = True
         if before is earlier:  # the write of every day: ours over ours, which inherits its past
-            self.size_bytes -= _row_bytes(key, earlier)
+            self.size_bytes -= _row_bytes(key, earlier[3], earlier[4])
             return
         past = self._coalesced(key, earlier, _dots(before))
         self.size_bytes += DOT_BYTES * len(past)
@@ -64,7 +70,7 @@ class OpenBatch:
             self._kept.append((key, earlier, inherited))
             return past
         # Nobody else ever hears of the write left out, so its own dot need not travel.
-        self.size_bytes -= _row_bytes(key, earlier) + DOT_BYTES * len(inherited)
+        self.size_bytes -= _row_bytes(key, earlier.value, earlier.meta) + DOT_BYTES * len(inherited)
         return tuple(dict.fromkeys((*(dot for dot in past if dot != earlier.dot), *inherited)))
 
     def close(self) -> Batch:
@@ -86,15 +92,16 @@ class OpenBatch:
 
 
 def _dots(held: Held) -> tuple[Dot, ...]:
-    if isinstance(held, Write):
-        return (tuple.__new__(Dot, held[1:3]),)
+    if type(held) is Write:
+        return (_new(Dot, held[1:3]),)
     return tuple(write.dot for write in each(held))
 
 
-def _row_bytes(key: Key, write: Write) -> int:
+def _row_bytes(key: Key, value: bytes | None, meta: int) -> int:
     """Return about what a row takes encoded; the columns of a batch decide in the end."""
-    value, meta = write[3:]
-    length = (ROW_BYTES if value is None else ROW_BYTES + len(value)) + (META_BYTES if meta else 0)
+    size_bytes = ROW_BYTES if value is None else ROW_BYTES + len(value)
+    if meta:
+        size_bytes += META_BYTES
     if type(key) is str:
-        return length + (len(key) if key.isascii() else 4 * len(key))
-    return length + (len(key) if type(key) is bytes else 32)
+        return size_bytes + (len(key) if key.isascii() else 4 * len(key))
+    return size_bytes + (len(key) if type(key) is bytes else 32)
