@@ -139,17 +139,15 @@ class Outbox:
     # -- multicast ------------------------------------------------------------------------------
 
     def backlog(self) -> int:
-        """Return how many closed batches have not been multicast."""
-        return sum(1 for _ in self._unsent())
-
-    def _unsent(self) -> list[EncodedBatch]:
-        unsent: list[EncodedBatch] = []
+        """Return how many closed batches, at the end of the ring, have not been multicast."""
+        if self.multicast_until == self.closed_until:
+            return 0
+        count = 0
         for encoded in reversed(self.ring):
             if encoded.until <= self.multicast_until:
                 break
-            unsent.append(encoded)
-        unsent.reverse()
-        return unsent
+            count += 1
+        return count
 
     def next_datagram(self, now: float, known: VectorClock) -> tuple[bytes, ...] | None:
         """Return the messages of the next datagram, or None if there is nothing to send or no budget.
@@ -158,47 +156,36 @@ class Outbox:
         """
         if self.pushing or self.idle or not self.affordable(now):
             return None
-        unsent = self._unsent()
-        if len(unsent) > self._options.multicast_burst_datagrams:
+        unsent = self.backlog()
+        if unsent > self._options.multicast_burst_datagrams:
             return None
         if not unsent:
             self.close_into(known)
-            unsent = self._unsent()
-        taken, room = [], DATAGRAM_BODY_MAX
-        for encoded in unsent:
-            if len(encoded.data) + 2 > room:
+            unsent = 1
+        ring, taken, room = self.ring, [], DATAGRAM_BODY_MAX
+        first = len(ring) - unsent
+        for at in range(first, len(ring)):
+            data = ring[at].data
+            if len(data) + 2 > room:
                 break
-            taken.append(encoded.data)
-            room -= len(encoded.data) + 2
-            self.multicast_until = encoded.until
+            taken.append(data)
+            room -= len(data) + 2
+            self.multicast_until = ring[at].until
         if not taken:
             return None  # larger than a datagram: only streams carry it
-        for encoded in self._before(self.multicast_until - 1, len(taken)):
-            if len(encoded.data) + 2 <= room:
-                taken.insert(0, encoded.data)
-                room -= len(encoded.data) + 2
+        for at in range(first - 1, max(0, first - REPEAT_BATCHES_MAX) - 1, -1):
+            data = ring[at].data
+            if len(data) + 2 <= room:
+                taken.insert(0, data)
+                room -= len(data) + 2
         self._tokens_bits -= 8 * (DATAGRAM_BODY_MAX - room + 100)
         return tuple(taken)
 
-    def _before(self, until: int, skip: int) -> list[EncodedBatch]:
-        """The batches sent before the last `skip` of those up to `until`, the newest first."""
-        found: list[EncodedBatch] = []
-        for encoded in reversed(self.ring):
-            if encoded.after >= until + 1:
-                continue
-            if skip:
-                skip -= 1
-                continue
-            found.append(encoded)
-            if len(found) == REPEAT_BATCHES_MAX:
-                break
-        return found
-
     def overloaded(self) -> bool:
         """Return whether multicast cannot carry the backlog: it is too long, or holds a batch too large."""
-        unsent = self._unsent()
-        return len(unsent) > self._options.multicast_burst_datagrams or any(
-            len(encoded.data) + 2 > DATAGRAM_BODY_MAX for encoded in unsent
+        unsent = self.backlog()
+        return unsent > self._options.multicast_burst_datagrams or any(
+            len(self.ring[-at].data) + 2 > DATAGRAM_BODY_MAX for at in range(1, unsent + 1)
         )
 
     # -- streams --------------------------------------------------------------------------------

@@ -36,7 +36,8 @@ from ..crdt.dots import ORIGIN_BYTES, SEQUENCE_MAX, Dot, Origin
 from ..crdt.vector_clock import NO_TAG, VectorClock
 from ..crdt.writes import Batch, Held, Key
 from ..errors import Malformed
-from .columns import batch_columns, batch_from_columns, part_columns, part_from_columns
+from .columns import batch_from_columns, encode_batch_columns, part_columns, part_from_columns
+from .heads import ARRAY, encode_bytes, encode_integer, head
 from .messages import (
     Abort,
     Beacon,
@@ -61,15 +62,17 @@ from .strict import decode_strict, encode
 
 TAG_BYTES = len(NO_TAG)
 _BATCH = Kind.BATCH.value
+_BATCH_HEAD = head(ARRAY, 6) + encode_integer(_BATCH)
 NAME_BYTES_MAX = 256
 
 
 def encode_batch(batch: Batch, previous_tag: bytes) -> EncodedBatch:
     """Return `batch` as it travels, its tag set from the tag of the batch before.  O(bytes)."""
-    columns = encode(batch_columns(batch))
+    columns = encode_batch_columns(batch)
     until = batch.until.to_bytes(8, "big")
     batch.tag = blake2b(previous_tag + until + columns, digest_size=TAG_BYTES, person=b"gossamer batch").digest()
-    data = encode([_BATCH, batch.origin, batch.after, batch.until, batch.tag, columns])
+    range_ = encode_integer(batch.after) + encode_integer(batch.until)
+    data = _BATCH_HEAD + encode_bytes(batch.origin) + range_ + encode_bytes(batch.tag) + encode_bytes(columns)
     return EncodedBatch(batch.origin, batch.after, batch.until, batch.tag, columns, data)
 
 

@@ -25,13 +25,50 @@ from ..crdt.clock import STAMP_MAX
 from ..crdt.dots import ORIGIN_BYTES, SEQUENCE_MAX, Dot, Origin
 from ..crdt.writes import EXPIRES, EXPIRY_UNIT, Batch, Held, Key, Write, each, make_writes, pack
 from ..errors import Malformed
+from .heads import ARRAY, NULL, encode_bytes, encode_integer, encode_text, head
 from .keys import keys_from_wire, keys_to_wire
+from .strict import encode
 
 META_MAX = (1 << 62) - 1
+_ZERO = encode_integer(0)
+_NONE, _ONE, _PAIR_OF_ZERO = head(ARRAY, 0), head(ARRAY, 1), head(ARRAY, 2) + _ZERO
+_SEVEN_COLUMNS_OF_ONE = head(ARRAY, 7) + _ONE
 _VALUE_TYPES = {bytes, type(None)}
 
 
 # -- batches ------------------------------------------------------------------------------------
+
+
+def encode_batch_columns(batch: Batch) -> bytes:
+    """Return the columns of `batch` as bytes."""
+    if len(batch.writes) == 1 and type(batch.keys[0]) is str:
+        return _lone_write(batch)
+    return encode(batch_columns(batch))
+
+
+def _lone_write(batch: Batch) -> bytes:
+    """Return the same bytes for a batch of one write, as an idle peer sends them, in half the time."""
+    stamp, _, sequence, value, meta = batch.writes[0]
+    table = _OriginTable()
+    past: list[bytes] = []
+    for origin, replaced in batch.past.get(0, ()):
+        past += (_ZERO, encode_integer(table.index(origin)), encode_integer(replaced))
+    return b"".join(
+        (
+            _SEVEN_COLUMNS_OF_ONE,
+            encode_text(batch.keys[0]),  # type: ignore[arg-type]  # the caller has looked
+            NULL if batch.until - batch.after == 1 else _ONE + encode_integer(sequence - batch.after),
+            _ONE,
+            encode_integer(stamp),
+            _ONE,
+            NULL if value is None else encode_bytes(value),
+            _PAIR_OF_ZERO + encode_integer(meta) if meta else _NONE,
+            head(ARRAY, len(table.origins)),
+            *map(encode_bytes, table.origins),
+            head(ARRAY, len(past)),
+            *past,
+        )
+    )
 
 
 def batch_columns(batch: Batch) -> list[Any]:
@@ -40,9 +77,10 @@ def batch_columns(batch: Batch) -> list[Any]:
     stamps, _, sequences, values, metas = zip(*writes, strict=True) if writes else ((),) * 5
     table = _OriginTable()
     past: list[int] = []
-    for index, dots in batch.past.items():
-        for origin, sequence in dots:
-            past += (index, table.index(origin), sequence)
+    if batch.past:
+        for index, dots in batch.past.items():
+            for origin, sequence in dots:
+                past += (index, table.index(origin), sequence)
     return [
         keys_to_wire(batch.keys),
         None if len(sequences) == batch.until - batch.after else _distances(sequences, batch.after),
@@ -218,8 +256,8 @@ def _distances(numbers: Sequence[int], start: int) -> list[int]:
 
 
 def _packed_stamps(stamps: Sequence[int]) -> list[Any]:
-    if not stamps:
-        return []
+    if len(stamps) < 2:
+        return list(stamps)
     distances = [later - earlier for earlier, later in pairwise(stamps)]
     return [stamps[0], distances] if any(distances) else [stamps[0]]
 

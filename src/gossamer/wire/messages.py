@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 from ..crdt.dots import Dot, Origin
 from ..crdt.vector_clock import VectorClock
@@ -82,8 +83,7 @@ class Introduce:
     boot: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedBatch:
+class EncodedBatch(NamedTuple):
     """A closed batch as it travels: encoded once, forwarded verbatim, taken apart only by who lacks it."""
 
     origin: Origin
