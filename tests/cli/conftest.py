@@ -38,6 +38,8 @@ def gossamer(capsys: pytest.CaptureFixture[str], mesh_name: str, mesh_port: int,
     """Run a verb in this test's mesh."""
     monkeypatch.setenv("GOSSAMER_MESH", mesh_name)
     monkeypatch.setenv("GOSSAMER_PORT", str(mesh_port))
+    monkeypatch.setattr("gossamer.cli.taking_part.SETTLE_S", 0.08)
+    monkeypatch.setattr("gossamer.cli.peers.LISTEN_S", 0.2)
 
     def run(*argv: str) -> Ran:
         capsys.readouterr()

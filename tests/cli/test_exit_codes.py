@@ -95,7 +95,7 @@ def test_4_nobody_confirmed_what_was_set(gossamer, join):
         (member,) = deaf.replica.membership.members.values()
         networks[0].cut([member.peer], [member.address])
 
-    ran = gossamer("set", "k", "1", "--timeout", "1.5")
+    ran = gossamer("set", "k", "1", "--timeout", "0.6")
 
     assert ran.code == 4
     assert "deaf" in ran.err

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ..handle import Arguments, Peer
 
 TIMEOUT_S = 3.0
+SETTLE_S = 0.3
+"""How long to listen for peers before somebody's absence means anything: as long as any program does."""
 LEAST_S = 0.5
 """Joining may take this long whatever --timeout says: less than a peer needs to answer would find nobody."""
 CATCH_UP_S = 1.6
@@ -58,7 +60,7 @@ def arguments_for(arguments: Namespace, *, mesh: str | None = None) -> Arguments
         arguments.interface,
         arguments.port,
         arguments.insecure_lan,
-        Options(join_timeout_s=patience_s),
+        Options(settle_s=SETTLE_S, join_timeout_s=patience_s),
         nickname,
     )
 

@@ -8,9 +8,13 @@ by a parent that was killed.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
+import threading
+import time
 from hashlib import blake2b
+from queue import SimpleQueue
 from typing import Any
 
 from ...blocking import BlockingMesh
@@ -30,6 +34,9 @@ OPTIONS = Options(
     linger_s=0.5,
 )
 """In a hurry: a demo should not take longer to notice a death than its audience."""
+
+END_S = 3.0
+"""How long an actor may take to leave once its parent is gone."""
 
 
 class Actor:
@@ -106,19 +113,30 @@ class Actor:
 def main() -> None:
     """Join as the first line says, then do as told until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    first = sys.stdin.readline()
+    orders: SimpleQueue[str] = SimpleQueue()
+    threading.Thread(target=_read, args=(orders,), daemon=True).start()
+    first = orders.get()
     if not first:
         return
     actor = Actor(json.loads(first))
     try:
         _answer(actor.joined())
-        for line in sys.stdin:
+        while line := orders.get():
             order = json.loads(line)
             _answer(getattr(actor, f"do_{order['do']}")(order))
     except BrokenPipeError:
-        pass  # the parent is gone, and so shall we be
+        return  # the parent is gone, and so shall we be
     finally:
         actor.close()
+
+
+def _read(orders: SimpleQueue[str]) -> None:
+    """Pass on each line, and "" at the end: then the parent is gone, and whatever we are doing must end soon."""
+    for line in sys.stdin:
+        orders.put(line)
+    orders.put("")
+    time.sleep(END_S)
+    os._exit(1)
 
 
 def _answer(answer: dict[str, Any]) -> None:
