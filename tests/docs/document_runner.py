@@ -6,11 +6,11 @@
     ```console              each line after `$ ` is a command; what follows it is what it prints
     ```console terminal=2   as above, but the (one) command goes on running
     ```text terminal=1      what that terminal prints next: awaited, not slept for
-    ```text output          what the Python block before printed
+    ```text output          what the Python block before prints, or a thread of its
     ```toml                 must be TOML
 
 Others (`text`, `mermaid`, `sh`) are only to be read.  In what is printed, `...` stands for anything.
-Commands are `gossamer`, `python FILE`, `export NAME=VALUE` and `cat > FILE` is a `python file=FILE` block.
+Commands are `gossamer`, `python FILE` and `export NAME=VALUE`; a `python file=FILE` block is written to FILE.
 """
 
 from __future__ import annotations
@@ -44,13 +44,14 @@ class DocumentRunner:
         self.directory = directory
         self.environment = environment
         self.names: dict[str, Any] = {"__name__": "__document__"}
-        self.printed = ""
+        self._stdout = io.StringIO()
+        self._printed_before = 0
         self.terminals: dict[str, Terminal] = {}
         self._closing = ExitStack()
 
     def run(self, blocks: Iterable[Block]) -> None:
         """Run all of them, and close what they leave open."""
-        with self._closing:
+        with self._closing, redirect_stdout(self._stdout):
             for block in blocks:
                 self._run(block)
 
@@ -73,7 +74,7 @@ class DocumentRunner:
             case "text" if block.terminal:
                 self.terminals[block.terminal].expect(block)
             case "text" if "output" in block.asks:
-                assert matches(block.text, self.printed), f"{block.where}: it printed\n{self.printed}"
+                self._await_output(block)
             case "toml":
                 tomllib.loads(block.text)
             case _:
@@ -86,10 +87,15 @@ class DocumentRunner:
 
     def _execute(self, block: Block) -> None:
         code = compile("\n" * block.line + block.text, str(block.path), "exec", dont_inherit=True)
-        printed = io.StringIO()
-        with redirect_stdout(printed):
-            exec(code, self.names)
-        self.printed = printed.getvalue()
+        self._printed_before = len(self._stdout.getvalue())
+        exec(code, self.names)
+
+    def _await_output(self, block: Block) -> None:
+        """Wait until the last block, or a thread that it started, has printed this."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not matches(block.text, printed := self._stdout.getvalue()[self._printed_before :]):
+            assert time.monotonic() < deadline, f"{block.where}: it printed\n{printed}"
+            time.sleep(0.002)
 
     def _converse(self, block: Block) -> None:
         test = doctest.DocTestParser().get_doctest(block.text, self.names, block.where, str(block.path), block.line)
