@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import mesh_of
 from scenes import fill
+
+from conftest import mesh_of
 
 SIZE_BYTES = 6000
 """About what the exchange below takes; cuts beyond it cut nothing."""

@@ -168,6 +168,9 @@ class Ledger:
     def remint(self, wall_ms: int) -> Origin | None:
         """Somebody else writes under our origin: take a new one and put our live writes again under it."""
         with self.lock:
+            self.close_batch()
+            if self.outbox is not None and self.outbox.alone:
+                self.outbox.leap(self.state.known)
             old, self.origin, self.outbox = self.origin, None, None
             if old is None:
                 return None
@@ -184,10 +187,8 @@ class Ledger:
     def _adopt(self, origin: Origin) -> None:
         outbox = self.outbox
         assert outbox is not None
-        for key, held in list(self.state.live.items()):
-            for write in each(held):
-                if write.origin == origin:
-                    self._rewrite(outbox, key, write)
+        held = [(key, write) for key, held in self.state.live.items() for write in each(held)]
+        self._rewrite(outbox, ((key, write) for key, write in held if write.origin == origin))
         for key, dots in list(self.state.deletes.items()):
             if any(dot.origin == origin for dot in dots) and key not in self.state.live:
                 write, before = self.state.write(outbox.origin, key, None, self.clock.latest)
@@ -198,14 +199,18 @@ class Ledger:
         """Put single live writes again under our origin: equal vectors showed different states."""
         with self.lock:
             outbox = self._mint(wall_ms)
-            for key, write in dots:
-                if write in each(self.state.live.get(key)):
-                    self._rewrite(outbox, key, write)
+            self._rewrite(outbox, ((key, write) for key, write in dots if write in each(self.state.live.get(key))))
             outbox.close_into(self.state.known)
 
-    def _rewrite(self, outbox: Outbox, key: Key, old: Write) -> None:
-        write, before = self.state.rewrite(outbox.origin, key, old)
-        outbox.add(key, write, before, self.state.known)
+    def _rewrite(self, outbox: Outbox, rows: Iterable[tuple[Key, Write]]) -> None:
+        live, replaced = self.state.live, []
+        for key, old in rows:
+            before: Held = live[key]
+            write, past = self.state.rewrite(outbox.origin, key, old)
+            outbox.add(key, write, past, self.state.known)
+            replaced.append(Replaced(key, before, live[key]))
+        if self.watched:
+            self.observer.replaced(replaced, True)
 
     # -- what others wrote ----------------------------------------------------------------------
 

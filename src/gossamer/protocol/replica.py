@@ -153,14 +153,12 @@ class Replica:
             start = None
             if not (outbox.pushing or outbox.idle) and (not self.multicast or outbox.overloaded()):
                 start = outbox.start_pushing()
-            pushing = outbox.pushing
         if start is not None:
             self._start_pushing(start, now)
         for link in self.exchanges.links.values():
             if link.cursor is not None:
                 self.effects.append(Wake(link.number))
-        if pushing:
-            self._stop_pushing(now)
+        self.stop_pushing(now)
 
     def next_datagram(self, now: float) -> tuple[bytes, ...] | None:
         """Return the next datagram of our own writes, if it may be sent.  Thread-safe."""
@@ -184,10 +182,11 @@ class Replica:
             elif link.cursor is None:
                 link.cursor = start
 
-    def _stop_pushing(self, now: float) -> None:
+    def stop_pushing(self, now: float) -> None:
         """Go back to multicast once every stream has carried all there is."""
         outbox = self.ledger.outbox
-        assert outbox is not None
+        if outbox is None or not outbox.pushing:
+            return
         behind = [link for link in self.exchanges.links.values() if link.cursor is not None]
         waiting = [m for m in self.membership.alive() if m.link is None and m.stream_address]
         with self.ledger.lock:

@@ -55,6 +55,7 @@ class Timers:
         if now >= self._members_at:
             self._probe(now, wall_ms)
             self._stay_linked(now)
+            replica.stop_pushing(now)
         replica.repairs.ask_due(now)
         self._exchange(now)
         if replica.hints or self.static:

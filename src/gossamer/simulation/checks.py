@@ -52,6 +52,10 @@ class Checks:
         """A program on this node wrote, having seen these dots."""
         if self.honest:
             self.oracle.record(batch, atomic=atomic)
+            origin = batch[0][1].origin
+            heads, before = node.replica.ledger.state.known.heads, self._heads[node.name]
+            self._touched[node.name].update(self.oracle.written(origin, before.get(origin, 0), heads[origin]))
+            before[origin] = heads[origin]
         self.step(node)
 
     def replaced(self, node: Node, replaced: Sequence[Replaced]) -> None:

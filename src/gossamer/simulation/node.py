@@ -106,7 +106,8 @@ class Node:
     def reboot_as_stranger(self) -> None:
         """A twin shows our boot: take new ids, and go on with what we hold."""
         old = self.replica
-        old.ledger.remint(self.wall_ms)
+        old.exchanges.forked(old.ledger.origin or b"", self.wall_ms)
+        self._perform()
         self._drop_pipes()
         self.boot_number += 1
         self.unicast_address = self.host, 40000 + self.boot_number
