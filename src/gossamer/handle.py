@@ -100,12 +100,21 @@ class MeshHandle(MeshMapping):
         self._directory.follow(self.replica)
         self._ledger = self.replica.ledger
         self.driver = Driver(
-            self.replica, network, Sealer([keys], boot, os.urandom), self.options, self._notice, self._tick
+            self.replica,
+            network,
+            Sealer([keys], boot, os.urandom),
+            self.options,
+            self._notice,
+            self._tick,
+            self._heard,
         )
         self._wrote = self.driver.wrote
         self._watchers.ledger = self._ledger
 
     # -- hooks of the doors ---------------------------------------------------------------------
+
+    def _heard(self) -> None:
+        """What a datagram brought has been applied.  In the loop."""
 
     def _tick(self) -> None:
         """The loop went round: those who wait for something other than a key look again."""

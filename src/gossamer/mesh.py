@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from threading import get_ident
 from typing import Any, TypeVar
 
 import trio
@@ -83,7 +84,12 @@ class Mesh(MeshHandle):
         return Changes(self, Pattern(pattern))
 
     def _wake_listeners(self) -> None:
-        self._listening.ring()
+        if not self.driver.hearing:  # else they are called as soon as it has been heard out
+            self._listening.ring()
+
+    def _heard(self) -> None:
+        if len(self._feed):
+            self._tell_listeners()
 
     def _call_listener(self, fn: Callable[[], Any]) -> None:
         self._listeners.call(fn)
@@ -91,8 +97,11 @@ class Mesh(MeshHandle):
     async def _deliver(self) -> None:
         while True:
             await self._listening.rung()
-            for raw in drained(self._feed, self._ledger):
-                self._listeners.deliver(raw)
+            self._tell_listeners()
+
+    def _tell_listeners(self) -> None:
+        for raw in drained(self._feed, self._ledger):
+            self._listeners.deliver(raw)
 
     # -- fork -------------------------------------------------------------------------------------
 
@@ -145,16 +154,19 @@ class Changes:
 
 
 class Bell:
-    """Rung from any thread, as often as one likes; heard by one task."""
+    """Rung from any thread, as often as one likes; heard by one task.  Made in the loop's thread."""
 
     def __init__(self, token: trio.lowlevel.TrioToken) -> None:
         self._token = token
+        self._thread = get_ident()
         self._ringing = False
         self._event = trio.Event()
 
     def ring(self) -> None:
         """Let `rung` return soon."""
-        if not self._ringing:
+        if get_ident() == self._thread:
+            self._event.set()
+        elif not self._ringing:
             self._ringing = True
             with suppress(trio.RunFinishedError):  # then whoever could hear this has ended too
                 self._token.run_sync_soon(self._ring)

@@ -61,6 +61,7 @@ class Driver:
         options: Options,
         on_notice: Callable[[Notice], None],
         on_tick: Callable[[], None],
+        on_heard: Callable[[], None],
     ) -> None:
         self.replica = replica
         self.network = network
@@ -72,6 +73,9 @@ class Driver:
         self._options = options
         self._on_notice = on_notice
         self._on_tick = on_tick
+        self._on_heard = on_heard
+        self.hearing = False
+        """Whether what was received is being applied: `on_heard` follows, so nobody need be woken for it."""
         self._links: dict[LinkId, _LiveLink] = {}
         self._numbers = 0
         self._token: trio.lowlevel.TrioToken | None = None
@@ -235,7 +239,10 @@ class Driver:
             self.refused["malformed"] += 1
             return
         now = time.monotonic()
+        self.hearing = True
         self.replica.hear(opened.boot, source, multicast, messages, now, wall_ms())
+        self.hearing = False
+        self._on_heard()
         self._perform()
         if self.replica.attention(now):
             self._woken.set()

@@ -265,17 +265,14 @@ def _packed_stamps(stamps: Sequence[int]) -> list[Any]:
 def _stamps(packed: Any, count: int) -> Iterable[int]:
     if not count:
         return ()
-    match packed:
-        case [int() as first]:
-            if not 0 <= first <= STAMP_MAX:
-                raise Malformed("a stamp out of range")
-            return repeat(first, count)
-        case [int() as first, list() as distances]:
-            stamps = list(accumulate(_integers(distances, count - 1), initial=first))
-            if not (min(stamps) >= 0 and max(stamps) <= STAMP_MAX):
-                raise Malformed("a stamp out of range")
-            return stamps
-    raise Malformed("a column of stamps that is none")
+    if type(packed) is not list or not packed or type(packed[0]) is not int or not 0 <= packed[0] <= STAMP_MAX:
+        raise Malformed("a column of stamps that is none")
+    if len(packed) == 1:
+        return repeat(packed[0], count)
+    stamps = list(accumulate(_integers(packed[1], count - 1), initial=packed[0]))
+    if not (min(stamps) >= 0 and max(stamps) <= STAMP_MAX):
+        raise Malformed("a stamp out of range")
+    return stamps
 
 
 def _rising(gaps: Any, after: int, until: int, count: int) -> list[int]:
