@@ -30,7 +30,8 @@ async def living(handle: MeshHandle, *tasks: Callable[[], Awaitable[None]]) -> A
     """
     raised: BaseException | None = None
     try:
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as outer:
+            nursery = await outer.start(_shelter)
             for task in tasks:
                 nursery.start_soon(task)
             try:
@@ -50,6 +51,14 @@ async def living(handle: MeshHandle, *tasks: Callable[[], Awaitable[None]]) -> A
         handle.dispose()
     if raised is not None:
         raise raised
+
+
+async def _shelter(*, task_status: trio.TaskStatus[trio.Nursery]) -> None:
+    """Keep what a goodbye needs alive when the program's own scope is cancelled."""
+    async with trio.open_nursery() as nursery:
+        nursery.cancel_scope.shield = True
+        task_status.started(nursery)
+        await trio.sleep_forever()
 
 
 def _lone(error: BaseException) -> BaseException:

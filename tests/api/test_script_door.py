@@ -142,24 +142,17 @@ def test_the_last_write_before_closing_has_reached_a_peer_when_close_returns(joi
     ada.wait(lambda mesh: mesh.peers, timeout=2)
     for number in range(500):
         ada["x"] = number
+    started = time.monotonic()
     ada.close()
 
     assert bob["x"] == 499
+    assert time.monotonic() - started < 0.5
 
 
-def test_closing_warns_once_of_what_no_peer_confirmed(join, caplog, options):
-    from gossamer.net.faults import FaultyNetwork
-
-    networks = []
-
-    def lossy(network):
-        networks.append(FaultyNetwork(network, seed=1))
-        return networks[-1]
-
-    ada, bob = join("ada", wrap=lossy), join("bob")
+def test_closing_warns_once_of_what_no_peer_confirmed(join, faults, caplog):
+    ada, bob = join("ada", wrap=faults), join("bob")
     ada.wait(lambda mesh: mesh.peers, timeout=2)
-    networks[0].loss = 1.0
-    networks[0].cut(peers=[bytes.fromhex(bob.me.id)])
+    faults.deafen(ada, bob)
     ada["x"] = 1
     with caplog.at_level(logging.WARNING, "gossamer"):
         ada.close(linger_s=0.2)
@@ -195,19 +188,10 @@ def test_settled_covers_what_others_wrote_under_a_key(join):
     assert eve["x"] == 1
 
 
-def test_settled_that_times_out_names_who_is_late(join):
-    from gossamer.net.faults import FaultyNetwork
-
-    networks = []
-
-    def lossy(network):
-        networks.append(FaultyNetwork(network, seed=1))
-        return networks[-1]
-
-    ada, _, _ = join("ada"), join("bob"), join("eve", wrap=lossy)
+def test_settled_that_times_out_names_who_is_late(join, faults):
+    ada, _, eve = join("ada"), join("bob"), join("eve", wrap=faults)
     ada.wait(lambda mesh: len(mesh.peers) == 2, timeout=2)
-    networks[0].loss = 1.0
-    networks[0].cut(peers=[bytes.fromhex(ada.me.id)])
+    faults.deafen(eve, ada)
     ada["x"] = 1
 
     with pytest.raises(gossamer.MeshTimeout, match="confirmation by eve;") as raised:
@@ -215,6 +199,30 @@ def test_settled_that_times_out_names_who_is_late(join):
     assert isinstance(raised.value, TimeoutError)
     assert "0.3 s" in str(raised.value)
     ada.settled(peers=["bob"], timeout=1)
+
+
+def test_settled_waits_for_a_named_peer_that_is_not_there_yet(join):
+    ada = join("ada")
+    ada["x"] = 1
+    with pytest.raises(gossamer.MeshTimeout, match="confirmation by bob; alone"):
+        ada.settled(peers=["bob"], timeout=0.05)
+    threading.Timer(0.05, join, ["bob"]).start()
+
+    ada.settled(peers=["bob"], timeout=5)
+
+
+def test_two_threads_may_wait_for_the_same_write_to_settle(join):
+    ada, bob = join("ada"), join("bob")
+    ada.wait(lambda mesh: mesh.peers, timeout=2)
+    bob["x"] = 1
+    ada.wait(lambda mesh: "x" in mesh, timeout=2)
+    threads = [threading.Thread(target=ada.settled, args=("x",), kwargs={"timeout": 5}) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(6)
+
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def test_wait_returns_the_first_truthy_value_in_the_callers_thread(join):
