@@ -55,6 +55,23 @@ def test_a_fifth_of_all_datagrams_may_be_lost_and_no_write_is():
     assert verdict["writes"] > 50
 
 
+def test_a_write_that_is_nowhere_fails_the_demo_and_is_named(gossamer, monkeypatch):
+    class Overstated(Account):
+        def acknowledge(self, writer, writes):
+            super().acknowledge(writer, {**writes, "ghost": 1})
+
+    monkeypatch.setattr("gossamer.cli.demo.story.Account", Overstated)
+    monkeypatch.setattr("gossamer.cli.demo.story.PATIENCE_S", 2.0)
+
+    ran = gossamer("demo", "--peers", "2", "--seconds", "0.2", "--json")
+
+    assert ran.code == 1
+    verdict = ran.json_lines[-1]
+    assert not verdict["ok"]
+    assert re.match(r"not within 2 s: all peers hold every write; . sees 1, holds (\d+) of", verdict["wrong"][0])
+    assert "ghost of a at b" in verdict["lost"]
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds child processes by /proc")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_no_process_is_left_behind_however_the_demo_ends(number, code, eventually):

@@ -5,6 +5,7 @@
     actor      what runs in each process: one peer
     readings   what the peers have to say: figures of this machine
     account    what was written, and whether all of it is still there
+    verdict    how it went, in one line
     stage      how it is shown: a live table, plain lines, JSON
 
 Nothing is simulated and nothing leaves the loopback.  The partition is a packet filter
@@ -25,7 +26,8 @@ PEERS_MIN, PEERS_MAX = 2, 30
 def run(arguments: Namespace, output: Output) -> int:
     """Play the story; 0 if it went as promised, 1 if not."""
     from .stage import stage_for
-    from .story import Plan, play_through
+    from .story import play_through
+    from .verdict import Plan
 
     seed = random.SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
     plan = Plan(arguments.peers, arguments.seconds, arguments.loss, seed)

@@ -25,6 +25,12 @@ class Reckoning:
     """Keys that were written on both sides of the cut, and that all survivors resolved alike."""
     disagreements: tuple[str, ...]
 
+    @property
+    def wrong(self) -> list[str]:
+        """All that should not be, a sentence each."""
+        lost = [f"lost: {what}" for what in self.lost]
+        return [*lost, *(f"written by nobody: {what}" for what in self.invented), *self.disagreements]
+
 
 class Account:
     """Every acknowledged write."""

@@ -10,45 +10,23 @@ import random
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import trio
 
-from .account import Account, Reckoning
+from .account import Account
 from .stage import Row, Stage
 from .troupe import ActorFailed, Player, Troupe, open_troupe
+from .verdict import CONTESTED, Plan, Verdict, judged
 
 ROUND_S = 0.1
 """Between two rounds of readings."""
 PATIENCE_S = 30.0
 """How long an act may take on a machine that is busy with something else."""
-CONTESTED = 8
-"""Keys that both sides of the cut write."""
-LISTED_MAX = 10
 
 
 class NotAsPromised(Exception):
     """Something that an act promises did not happen in time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to play."""
-
-    peers: int
-    seconds: float
-    """How long they write: half of it before the cut, half of it behind it."""
-    loss: float
-    seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How it went."""
-
-    ok: bool
-    text: str
 
 
 def play_through(plan: Plan, stage: Stage) -> Verdict:
@@ -64,17 +42,21 @@ def play_through(plan: Plan, stage: Stage) -> Verdict:
 async def _play(plan: Plan, stage: Stage) -> Verdict:
     account = Account()
     reckoning = None
-    wrong = ""
+    wrong: list[str] = []
     try:
         async with open_troupe(_free_port(), plan.seed, plan.loss) as troupe:
             story = Story(plan, stage, troupe, account)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(story.keep_looking)
-                reckoning = await story.tell()
+                try:
+                    await story.tell()
+                except NotAsPromised as error:
+                    wrong.append(str(error))
+                reckoning = account.reckon(await troupe.tell(troupe.alive, "state"))
                 nursery.cancel_scope.cancel()
-    except* (NotAsPromised, ActorFailed) as group:
-        wrong = "; ".join(dict.fromkeys(map(str, _leaves(group))))
-    return _judged(plan, stage, account, reckoning, wrong)
+    except* ActorFailed as group:
+        wrong += dict.fromkeys(map(str, _leaves(group)))
+    return judged(plan, stage, account, reckoning, wrong)
 
 
 class Story:
@@ -89,16 +71,14 @@ class Story:
         self._looked = trio.Event()
         self._names = [chr(ord("a") + i % 26) * (1 + i // 26) for i in range(plan.peers + 1)]
 
-    async def tell(self) -> Reckoning:
-        """Play all acts; return what the survivors hold, held against what was written."""
+    async def tell(self) -> None:
+        """Play all acts, or until one does not go as promised."""
         await self._join()
         await self._share()
         one, other = await self._split()
         await self._heal(one, other)
         await self._lose_one()
         await self._join_late()
-        states = await self._troupe.tell(self._troupe.alive, "state")
-        return self._account.reckon(states)
 
     # -- acts -----------------------------------------------------------------------------------
 
@@ -224,8 +204,12 @@ class Story:
         return [_row(player) for player in self._troupe.players]
 
     def _differences(self) -> str:
-        said = (f"{p.name} sees {len(p.report.get('sees', ()))}, state {_state(p)}" for p in self._troupe.alive)
-        return ", ".join(said)
+        written = self._account.keys
+        said = []
+        for player in self._troupe.alive:
+            sees, held = player.report.get("sees", ()), player.report.get("keys", 0)
+            said.append(f"{player.name} sees {len(sees)}, holds {held} of {written} keys, state {_state(player)}")
+        return "; ".join(said)
 
 
 def _state(player: Player) -> str:
@@ -250,29 +234,6 @@ def _row(player: Player) -> Row:
         report.get("conflicts"),
         report.get("sent_bytes"),
     )
-
-
-# -- the verdict ----------------------------------------------------------------------------------
-
-
-def _judged(plan: Plan, stage: Stage, account: Account, reckoning: Reckoning | None, wrong: str) -> Verdict:
-    facts: dict[str, Any] = {"peers": plan.peers, "writes": account.writes, "seed": plan.seed}
-    if reckoning is None:
-        text = f"failed: {wrong}"
-        stage.end(text, False, **facts, wrong=[wrong])
-        return Verdict(False, text)
-    written = f"{account.writes:,}".replace(",", " ")
-    summary = f"{plan.peers} peers, {written} writes, {len(reckoning.lost)} lost, "
-    summary += f"{reckoning.conflicts} conflicts resolved the same way everywhere"
-    ok = not (reckoning.lost or reckoning.invented or reckoning.disagreements) and reckoning.conflicts == CONTESTED
-    wrongs = [f"lost: {what}" for what in reckoning.lost]
-    wrongs += [f"written by nobody: {what}" for what in reckoning.invented]
-    wrongs += list(reckoning.disagreements)
-    if not ok:
-        more = f"\n  and {len(wrongs) - LISTED_MAX} more" if len(wrongs) > LISTED_MAX else ""
-        summary = "\n  ".join([f"failed: {summary}", *wrongs[:LISTED_MAX]]) + more
-    stage.end(summary, ok, **facts, lost=list(reckoning.lost), conflicts=reckoning.conflicts, wrong=wrongs)
-    return Verdict(ok, summary)
 
 
 def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
