@@ -51,8 +51,8 @@ class _Layer:
 
     values: Mapping[str, Any]
     source_of: Callable[[str], str]
-    beside: Path
-    """The directory from which relative paths in it count."""
+    file: Path | None = None
+    """The file it is, from whose directory relative paths in it count."""
 
 
 def arguments_of(
@@ -108,16 +108,16 @@ def effective(given: Mapping[str, Any], environment: Mapping[str, str] = os.envi
     Raises `ConfigurationError` for what cannot be meant, `SecretError` for a secret file
     that is not private.
     """
-    layers = [
-        _Layer({name: value for name, value in given.items() if value is not None}, lambda _: "argument", Path()),
-        _Layer(_of_environment(environment), lambda name: f"GOSSAMER_{name.upper()}", Path()),
-    ]
-    path = config_file(environment)
-    if path is not None:
-        layers.append(_Layer(_of_file(path), lambda _: str(path), path.parent))
+    layers = _layers(given, environment)
+    path = layers[-1].file
     found = {name: _first(layers, name) for name in ("mesh", "peers", "interface", "port", "name", "log")}
     config = Setting("config", None if path is None else str(path), _config_source(path, environment))
     return {"mesh": found["mesh"], "secret": _secret(layers), **found, "config": config}
+
+
+def setting(name: str, environment: Mapping[str, str] = os.environ) -> Setting:
+    """Return one setting in effect without arguments; not that of the secret, so no secret is read."""
+    return _first(_layers({}, environment), name)
 
 
 def config_file(environment: Mapping[str, str] = os.environ) -> Path | None:
@@ -177,6 +177,17 @@ def new_secret() -> str:
 # -- the layers ---------------------------------------------------------------------------------
 
 
+def _layers(given: Mapping[str, Any], environment: Mapping[str, str]) -> list[_Layer]:
+    layers = [
+        _Layer({name: value for name, value in given.items() if value is not None}, lambda _: "argument"),
+        _Layer(_of_environment(environment), lambda name: f"GOSSAMER_{name.upper()}"),
+    ]
+    path = config_file(environment)
+    if path is not None:
+        layers.append(_Layer(_of_file(path), lambda _: str(path), path))
+    return layers
+
+
 def _first(layers: Sequence[_Layer], name: str) -> Setting:
     for layer in layers:
         if name in layer.values:
@@ -194,10 +205,13 @@ def _secret(layers: Sequence[_Layer]) -> Setting:
                 "are both given, and only one can count; remove one"
             )
         if file is not None:
-            path = layer.beside / Path(_text(file, f"secret_file ({layer.source_of('secret_file')})")).expanduser()
+            beside = Path() if layer.file is None else layer.file.parent
+            path = beside / Path(_text(file, f"secret_file ({layer.source_of('secret_file')})")).expanduser()
             return Setting("secret", secret_in(path), f"{layer.source_of('secret_file')}: {path}")
         if secret is not None:
             source = layer.source_of("secret")
+            if layer.file is not None:
+                _check_private(layer.file, layer.file.stat())
             return Setting("secret", secret if source == "argument" else _text(secret, f"secret ({source})"), source)
     return Setting("secret", None, "default")
 
@@ -221,8 +235,6 @@ def _of_file(path: Path) -> dict[str, Any]:
             f"{path} sets {', '.join(unknown)}, which gossamer does not know"
             + (f"; did you mean {meant[0]}?" if meant else f"; it knows {', '.join(sorted(known))}")
         )
-    if "secret" in content:
-        _check_private(path, path.stat())
     return content
 
 

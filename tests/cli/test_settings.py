@@ -156,6 +156,14 @@ def test_a_secret_file_named_higher_hides_a_secret_given_lower(here, monkeypatch
     assert opened_with("lab").secret == secret
 
 
+def test_a_secret_that_a_higher_one_hides_is_not_even_looked_at(here, monkeypatch):
+    monkeypatch.setenv("GOSSAMER_SECRET_FILE", str(here / "missing"))
+    (here / "gossamer.toml").write_text('secret = "that others can read"')
+    secret = new_secret()
+
+    assert opened_with("lab", secret=secret).secret == secret
+
+
 def test_two_secrets_in_one_place_are_refused(here, monkeypatch):
     monkeypatch.setenv("GOSSAMER_SECRET", new_secret())
     monkeypatch.setenv("GOSSAMER_SECRET_FILE", str(private(here / "secret", new_secret())))

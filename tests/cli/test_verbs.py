@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 
@@ -86,14 +87,19 @@ def test_a_key_that_is_no_text_is_listed_as_python_writes_it(gossamer, join):
     assert [row["key"] for row in gossamer("ls", "--json").json] == [{"$tuple": ["a", 1]}, {"$bytes": "AA=="}]
 
 
-def test_a_key_cannot_repaint_the_terminal(gossamer, join):
-    mesh = join("holder")
+def test_nothing_that_a_peer_says_can_repaint_the_terminal(gossamer, join):
+    mesh = join("\x1b[2Jholder")
     mesh["\x1b[2Jboo"] = "\x1b[31m"
 
-    out = gossamer("ls", "-l").out
+    listed, peers, waited = (
+        gossamer("ls", "-l"),
+        gossamer("peers"),
+        gossamer("wait", "\x1b[2Jboo", "--equals", "1", "--timeout", "0.1"),
+    )
 
-    assert "\x1b" not in out
-    assert "\\x1b[2Jboo" in out
+    assert "\\x1b[2Jboo" in listed.out
+    assert "\\x1b[2Jholder" in peers.out
+    assert "\x1b" not in listed.out + peers.out + waited.err
 
 
 def test_get_prints_a_text_as_it_is_and_anything_else_as_json(gossamer, holder):
@@ -120,6 +126,21 @@ def test_peers_are_listed_with_how_we_hear_them(gossamer, holder):
     listed = gossamer("peers", "--json").json
     assert [peer["name"] for peer in listed["peers"] if peer["presence"] == "alive"] == ["holder"]
     assert listed["me"]["name"].startswith("gossamer peers:")
+
+
+def test_what_is_logged_goes_to_stderr_and_only_if_asked_for(gossamer, holder, monkeypatch):
+    logger = logging.getLogger("gossamer")
+    before = logger.handlers[:], logger.level, logger.propagate
+
+    quiet, loud = gossamer("get", "title"), gossamer("get", "title", "-vv")
+    monkeypatch.setenv("GOSSAMER_LOG", "debug")
+    asked = gossamer("get", "title")
+
+    assert quiet.err == ""
+    assert "gossamer.net" in loud.err
+    assert "gossamer.net" in asked.err
+    assert quiet.out == loud.out == asked.out == "warm\n"
+    assert (logger.handlers[:], logger.level, logger.propagate) == before
 
 
 # -- writing --------------------------------------------------------------------------------------
@@ -296,3 +317,12 @@ def test_the_version_is_that_of_the_package(gossamer):
     assert gossamer("version").out == f"gossamer {package.__version__}\n"
     assert gossamer("--version").out == f"gossamer {package.__version__}\n"
     assert gossamer("version", "--json").json["gossamer"] == package.__version__
+
+
+@pytest.mark.parametrize("verb", ["version", "keygen"])
+def test_a_broken_configuration_stops_no_verb_that_needs_none(verb, gossamer, tmp_path, monkeypatch):
+    (tmp_path / "broken.toml").write_text("=")
+    monkeypatch.setenv("GOSSAMER_CONFIG", str(tmp_path / "broken.toml"))
+
+    assert gossamer(verb).code == 0
+    assert gossamer("config").code == 2

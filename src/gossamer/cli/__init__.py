@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 
 from ..errors import (
     ConfigurationError,
@@ -43,8 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     namespace = parser().parse_args(argv)
     output = Output(namespace.json)
     try:
-        _log(namespace.verbose)
-        code = namespace.verb.run(namespace, output)
+        with _logging(namespace.verbose) if namespace.verb.joins else nullcontext():
+            code = namespace.verb.run(namespace, output)
         sys.stdout.flush()
     except BrokenPipeError:
         _forget_stdout()
@@ -60,19 +61,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(code)
 
 
-def _log(verbose: int) -> None:
+@contextmanager
+def _logging(verbose: int) -> Iterator[None]:
     """Show the library's log on stderr: warnings, or what -v, -vv or GOSSAMER_LOG ask for."""
     import logging
 
-    from ..settings import effective
+    from ..settings import setting
 
-    level = effective({})["log"].value if not verbose else "info" if verbose == 1 else "debug"
+    level = setting("log").value if not verbose else "info" if verbose == 1 else "debug"
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
     logger = logging.getLogger("gossamer")
-    logger.handlers[:] = [handler]
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
     logger.setLevel(level.upper())
     logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
 
 
 def _forget_stdout() -> None:

@@ -18,9 +18,9 @@ MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "problem": ("PROBLEM
 def run(arguments: Namespace, output: Output) -> int:
     """Examine this host and the mesh."""
     from ..diagnose import diagnose
-    from ..settings import effective
+    from ..settings import setting
 
-    mesh = arguments.mesh or effective({})["mesh"].value
+    mesh = arguments.mesh or setting("mesh").value
     opened_with = arguments_for(arguments, mesh=mesh or NO_MESH)
     if not output.as_json:
         output.hint("listening ...")

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from .json_values import argument_value, plain
-from .output import Output, age, bare_value, shown_key, shown_value
+from .output import Output, age, bare_value, escaped, shown_key, shown_value
 from .taking_part import catch_up, confirm, reached
 from .verb import Exit, Stop, Verb
 
@@ -47,7 +47,10 @@ def run_ls(arguments: Namespace, output: Output) -> int:
         output.document([describe_entry(entry) for entry in entries])
     elif arguments.long:
         now_s = time.time()
-        rows = ([shown_key(e.key), e.writer.name, age(now_s - e.written_at_s), shown_value(e.value)] for e in entries)
+        rows = (
+            [shown_key(e.key), escaped(e.writer.name), age(now_s - e.written_at_s), shown_value(e.value)]
+            for e in entries
+        )
         output.table(("KEY", "WRITER", "AGE", "VALUE"), rows)
     else:
         for entry in entries:
@@ -114,9 +117,9 @@ def run_conflicts(arguments: Namespace, output: Output) -> int:
         )
         return Exit.OK
     for key, (first, *rest) in found:
-        output.line(f"{shown_key(key)}: {shown_value(first.value)} by {first.writer.name} is seen")
+        output.line(f"{shown_key(key)}: {shown_value(first.value)} by {escaped(first.writer.name)} is seen")
         for entry in rest:
-            output.line(f"    {shown_value(entry.value)} by {entry.writer.name} lost")
+            output.line(f"    {shown_value(entry.value)} by {escaped(entry.writer.name)} lost")
     if not found:
         output.hint("no conflicts: no key holds writes that were made without knowledge of each other")
     return Exit.OK

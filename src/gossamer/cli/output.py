@@ -14,6 +14,7 @@ from typing import Any
 
 from .json_values import compact, plain
 
+NEWLINE = "\n"
 _COLOURS = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
 
 
@@ -37,7 +38,7 @@ class Output:
 
     def hint(self, text: str) -> None:
         """Tell people something that is not data."""
-        print(f"gossamer: {text}", file=sys.stderr, flush=True)
+        print(f"gossamer: {escaped(text, keep=NEWLINE)}", file=sys.stderr, flush=True)
 
     def table(self, titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print rows in columns, the last one as long as it likes."""

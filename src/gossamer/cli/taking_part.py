@@ -46,11 +46,11 @@ def given(arguments: Namespace) -> dict[str, Any]:
 def arguments_for(arguments: Namespace, *, mesh: str | None = None) -> Arguments:
     """Return what to open the mesh with, that of the command line or else `mesh`."""
     from ..options import Options
-    from ..settings import arguments_of, effective, secret_in
+    from ..settings import arguments_of, secret_in, setting
 
     patience_s = Options().join_timeout_s if arguments.timeout is None else max(LEAST_S, arguments.timeout)
     nickname = None
-    if effective({})["name"].value is None:
+    if setting("name").value is None:
         nickname = f"gossamer {arguments.verb.name}:{os.getpid()}"
     secret = None if arguments.secret_file is None else secret_in(Path(arguments.secret_file))
     return arguments_of(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import MeshTimeout
 from .json_values import argument_value, plain, same
 from .keys import VALUES, describe_entry
-from .output import Output, bare_value, shown_key, shown_value
+from .output import Output, bare_value, escaped, shown_key, shown_value
 from .taking_part import joined, nobody
 from .verb import Exit, Stop, Verb
 
@@ -81,7 +81,7 @@ def _print_change(output: Output, change: Change) -> None:
         output.document(_as_json(change))
         return
     moment = datetime.now().astimezone().strftime("%H:%M:%S")
-    writer = f"  by {change.peer.name}" if change.peer is not None else ""
+    writer = f"  by {escaped(change.peer.name)}" if change.peer is not None else ""
     new = shown_value(change.new) if change.kind == "set" else {"delete": "deleted", "expire": "expired"}[change.kind]
     output.line(f"{moment}  {shown_key(change.key)}  {new}{writer}")
 
