@@ -13,7 +13,7 @@ from ..options import Options
 from ..wire.codec import encode_message
 from ..wire.messages import Abort, DeltaEnd, DeltaPart, Known, RosterPart
 from .anti_entropy import AntiEntropy
-from .effects import Address, Close, Connect, Effect, Forked, LinkId, Synced, Wake
+from .effects import Address, Close, Connect, Effect, Forked, LinkId, Rejoined, Synced, Wake
 from .exchange import WHOLE_PAIRS_MAX, Asked, Link, answer, known_message, whole_vector
 from .ledger import Ledger
 from .membership import Member, Membership
@@ -256,8 +256,11 @@ class Exchanges:
 
     def _finish(self, now: float, wall_ms: int) -> None:
         ledger = self._ledger
-        ledger.finish_join(wall_ms)
+        changed = ledger.finish_join(wall_ms)
         self.joined_deltas += 1
+        apart_since, self._membership.apart_since = self._membership.apart_since, None
+        if apart_since is not None and now - apart_since > self._options.rejoin_after_s:
+            self._effects.append(Rejoined(now - apart_since, changed))
         member = self._membership.members.get(self._joining_for)
         if member is not None:
             member.synced_at = now

@@ -301,12 +301,15 @@ class Ledger:
             if not joining.admissible():  # our own fork was mended meanwhile
                 return 0
             if self.watched:
-                self._applied(joining.publish(), wall_ms)
+                replaced = joining.publish()
+                changed = len(replaced)
             else:
-                self._applied(joining.publish_rows(), wall_ms)
+                replaced = joining.publish_rows()
                 self._applied_unwatched(joining.fresh, wall_ms)
+                changed = len(replaced) + len(joining.fresh)
+            self._applied(replaced, wall_ms)
             self._applied(self.waiting.release(self.state), wall_ms)
-            return len(joining.fresh)
+            return changed
 
     # -- upkeep ---------------------------------------------------------------------------------
 
@@ -333,6 +336,11 @@ class Ledger:
         if self.outbox is None:
             return NO_TAG if sequence == 0 else None
         return self.outbox.tags.get(sequence)
+
+    def deletes(self) -> list[Key]:
+        """Return the keys of which delete records are kept, the oldest record first."""
+        with self.lock:
+            return list(self.state.deletes)
 
     def forget_deletes(self, keys: Iterable[Key]) -> None:
         """Drop the records of these deletes."""

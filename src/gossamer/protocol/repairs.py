@@ -57,6 +57,7 @@ class Repairs:
         if beacon.vector_digest == vector_digest:
             self._wants.wanted.pop(member.boot, None)
             member.equal = True
+            self._membership.apart_since = None
             if None not in (state_digest, beacon.state_digest) and state_digest != beacon.state_digest:
                 self._exchanges.audit(member, now)
             return

@@ -55,12 +55,14 @@ from .effects import (
 )
 from .exchange import Link
 from .exchanges import Exchanges
+from .hints import Hints
 from .ledger import Ledger, Observer, Outcome
 from .membership import Member, Membership
 from .repairs import Repairs
 from .timers import Timers
 
 BEACON_BYTES = 250
+_COUNTED = {outcome: f"batches {outcome.value}" for outcome in Outcome}
 SOON_S = 0.5
 """An answer that took longer says little about the other's clock."""
 APPLIED_MAX = 16
@@ -107,8 +109,7 @@ class Replica:
         self.multicast = multicast
         self.multicasts = 0
         self.started_at = now
-        self.hints: dict[Address, float] = {}
-        self.own_addresses: set[Address] = set()
+        self.hints = Hints(options, rng)
         self.leaving = False
         self.questions: dict[tuple[bytes, int], float] = {}
         self._asked_of_us: list[tuple[bytes, bytes, int]] = []
@@ -126,13 +127,9 @@ class Replica:
 
     def hint(self, address: Address, now: float, *, static: bool = False) -> None:
         """A peer may listen for streams at `address`: try it soon, and if `static`, again and again."""
-        if address in self.own_addresses:
-            return
-        if address not in self.hints or static:
-            delay = 0.0 if static or not self.multicast else self.rng.uniform(0.2, 0.4)
-            self.hints[address] = now + delay
-            if static:
-                self.timers.static[address] = None
+        delay_s = 0.0 if static or not self.multicast else self.rng.uniform(0.2, 0.4)
+        self.hints.add(address, now, delay_s, static=static)
+        self.timers.soon(now)
 
     def flush(self, now: float) -> None:
         """Send what was written: by multicast while the budget lasts, by streams beyond."""
@@ -304,15 +301,15 @@ class Replica:
 
     def _link_introduced(self, link: Link, message: Introduce, now: float, wall_ms: int) -> None:
         if message.boot == self.identity.boot:
-            self.own_addresses.add(link.address)
-            self.hints.pop(link.address, None)
+            if link.outgoing:
+                self.hints.ours(link.address)
             self.exchanges.close(link, "a stream to ourselves")
             return
         link.boot = message.boot
         known = message.boot in self.membership.members
         member, new = self.membership.heard(message.boot, None, False, now)
         if link.outgoing:
-            self.hints.pop(link.address, None)
+            self.hints.met(link.address)
         if not known or member.address is None:
             member.address = link.address[0], message.unicast_port
             member.multicast_at = -math.inf
@@ -325,7 +322,7 @@ class Replica:
         self.ping(member, link, now, wall_ms)
         outbox = self.ledger.outbox
         if (outbox is not None and outbox.pushing) or not member.hears_by_multicast(now):
-            link.cursor = 0  # the exchange that begins now raises it to what it brought
+            link.cursor = member.confirmed.get(self.ledger.origin or b"", 0)
         if not member.hears_by_multicast(now):
             self._tell_peers(link, member)
         if self.membership.members[member.boot].synced_at < now - 1.0:
@@ -351,6 +348,7 @@ class Replica:
                     self.gone(older, Presence.LEFT, now)
             member.announced = True
             self.effects.append(Joined(member.boot))
+            self._tell_of(member)
             self.ping(member, None, now, wall_ms)
 
     def gone(self, member: Member, presence: Presence, now: float) -> None:
@@ -360,7 +358,15 @@ class Replica:
             member.announced = False
             self.effects.append(Left(member.boot, presence))
         if member.stream_address is not None and presence is Presence.FAILED:
-            self.hints.setdefault(member.stream_address, now + self.options.retry_peers_s)
+            self.hints.add(member.stream_address, now, self.options.retry_peers_s)
+
+    def _tell_of(self, member: Member) -> None:
+        """Those who cannot hear by multicast that somebody joined are told where to find it."""
+        if member.stream_address is not None:
+            news = encode_message(Peers(((member.boot, *member.stream_address),)))
+            for link in self.exchanges.links.values():
+                if link.cursor is not None and link.boot not in (None, member.boot):
+                    self.exchanges.send(link, news)
 
     def _tell_peers(self, link: Link, member: Member) -> None:
         known = [
@@ -458,12 +464,13 @@ class Replica:
         member.origins.add(origin)
         batch = decode_batch(message)
         outcome = self.ledger.receive(batch, len(message.data), wall_ms)
-        self.counts[f"batches {outcome.value}"] += 1
+        self.counts[_COUNTED[outcome]] += 1
         if outcome is Outcome.HELD:
             self.repairs.held(batch, now)
             self.timers.soon(now)
         elif outcome is Outcome.APPLIED:
             self._applied.append(message.data)
+            member.wrote_at = now
             head = self.ledger.state.known.sequence(origin)
             member.head = max(member.head, head) if member.origin == origin else member.head
             if self.wants.gaps:
@@ -537,6 +544,9 @@ class Replica:
         origin, sequence = self.ledger.origin, self.ledger.head()
         if origin is not None:
             self._confirmed(member, origin, sequence)
+            link = self.exchanges.link_of(member)
+            if link is not None and link.cursor is not None:
+                link.cursor = max(link.cursor, sequence)
         known = self.ledger.state.known
         for asked, wanted in self.questions:
             if known.sequence(asked) >= wanted:
@@ -606,7 +616,7 @@ class Replica:
     def send_encoded(self, member: Member, messages: tuple[bytes, ...]) -> None:
         """Send to one member: by its link if it has one and multicast is poor, else by datagram."""
         link = self.exchanges.link_of(member)
-        if member.address is not None and member.address[1] and (link is None or member.multicast_at > -math.inf):
+        if member.address is not None and member.address[1] and (link is None or link.cursor is None):
             self.effects.append(Unicast(messages, member.address))
         elif link is not None:
             for message in messages:

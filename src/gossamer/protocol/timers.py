@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..crdt.writes import Key
 from ..wire.messages import PingRequest, SettledQuery
-from .effects import Address, Presence
+from .effects import Presence
 
 if TYPE_CHECKING:
     from .replica import Replica
@@ -24,7 +24,6 @@ class Timers:
 
     def __init__(self, replica: Replica, now: float) -> None:
         self._replica = replica
-        self.static: dict[Address, None] = {}
         self._beacon_at = now
         self._upkeep_at = now + UPKEEP_S
         self._members_at = now
@@ -58,8 +57,7 @@ class Timers:
             replica.stop_pushing(now)
         replica.repairs.ask_due(now)
         self._exchange(now)
-        if replica.hints or self.static:
-            self._try_hints(now)
+        self._try_hints(now)
         if replica.questions and now >= self._settled_at:
             self._ask_settled(now)
         if now >= self._upkeep_at:
@@ -73,7 +71,7 @@ class Timers:
     def _next_due(self, now: float, wall_ms: int) -> float:
         replica = self._replica
         due = min(self._beacon_at, self._members_at, self._upkeep_at, replica.wants.next_due())
-        due = min(due, min(replica.hints.values(), default=math.inf))
+        due = min(due, replica.hints.next_due())
         if replica.questions:
             due = min(due, self._settled_at)
         expiry_ms = replica.ledger.state.expiry.next_ms()
@@ -110,24 +108,13 @@ class Timers:
 
     def _try_hints(self, now: float) -> None:
         replica = self._replica
-        met = {m.stream_address for m in replica.membership.alive()}
-        for address, due in list(replica.hints.items()):
-            if due > now:
-                continue
-            if address in met or address in replica.own_addresses:
-                del replica.hints[address]
-                continue
-            replica.exchanges.connect(address, now)
-            replica.hints[address] = now + replica.options.retry_peers_s * replica.rng.uniform(0.8, 1.2)
-            if address not in self.static and not self._is_remembered(address):
-                del replica.hints[address]
-        for address in self.static:
-            if address not in replica.hints and address not in met and address not in replica.own_addresses:
-                replica.hints[address] = now + replica.options.retry_peers_s
-
-    def _is_remembered(self, address: Address) -> bool:
-        members = self._replica.membership.members.values()
-        return any(m.stream_address == address and m.presence is Presence.FAILED for m in members)
+        due = replica.hints.due(now)
+        met = {m.stream_address for m in replica.membership.alive()} if due else set()
+        for address in due:
+            if address in met:
+                replica.hints.met(address)
+            else:
+                replica.exchanges.connect(address, now)
 
     def _stay_linked(self, now: float) -> None:
         """Those whom multicast does not reach are streamed to, up to so many."""
@@ -192,12 +179,26 @@ class Timers:
     def _upkeep(self, now: float, wall_ms: int) -> None:
         replica = self._replica
         self._upkeep_at = now + UPKEEP_S
-        options, state = replica.options, replica.ledger.state
         replica.membership.forget(now)
-        if abs(self.offset_ms()) <= options.expiry_grace_s * 1000:
+        if abs(self.offset_ms()) <= replica.options.expiry_grace_s * 1000:
             replica.ledger.bury(self._corrected(wall_ms))
-        deletes = list(state.deletes)
+        self._forget_deletes(now)
+        outbox = replica.ledger.outbox
+        if outbox is not None:
+            outbox.writers = 1 + sum(now - m.wrote_at < UPKEEP_S for m in replica.membership.alive())
+
+    def _forget_deletes(self, now: float) -> None:
+        """Forget the deletes that everybody knows, the old ones, and what is more than may be kept."""
+        replica, options = self._replica, self._replica.options
+        deletes = replica.ledger.deletes()
         seen = {key: self._deletes.get(key, now) for key in deletes}
+        keep_s = UPKEEP_S if self._all_acknowledged() else options.forget_deletes_after_s
         excess = max(0, len(deletes) - options.deletes_max)
-        replica.forget([*deletes[:excess], *(k for k, at in seen.items() if now - at > options.forget_deletes_after_s)])
-        self._deletes = {key: at for key, at in seen.items() if key in state.deletes}
+        replica.forget([*deletes[:excess], *(key for key, at in seen.items() if now - at > keep_s)])
+        self._deletes = {key: at for key, at in seen.items() if key in replica.ledger.state.deletes}
+
+    def _all_acknowledged(self) -> bool:
+        """Whether every member, none of which has failed, said in its last beacon that it knows what we know."""
+        members = self._replica.membership.members.values()
+        alive = [m for m in members if m.alive]
+        return bool(alive) and all(m.equal for m in alive) and not any(m.presence is Presence.FAILED for m in members)
