@@ -81,12 +81,17 @@ class MeshHandle(MeshMapping):
             port=arguments.port,
             options=self.options,
         )
-        if arguments.wrap is not None:
-            network = arguments.wrap(network)
-        self.mesh_tag, self.discovery_tag = keys.mesh_tag, keys.discovery_tag
-        self.network = network
-        name = arguments.nickname or f"{socket.gethostname()}:{os.getpid()}"
-        me = Identity(identity.peer_id, boot, name, network.stream_port, network.unicast_port)
+        try:
+            self.network = network if arguments.wrap is None else arguments.wrap(network)
+            self.mesh_tag, self.discovery_tag = keys.mesh_tag, keys.discovery_tag
+            name = arguments.nickname or f"{socket.gethostname()}:{os.getpid()}"
+            me = Identity(identity.peer_id, boot, name, network.stream_port, network.unicast_port)
+            self._equip(me, Sealer([keys], boot, os.urandom), ledger)
+        except BaseException:
+            network.close()
+            raise
+
+    def _equip(self, me: Identity, sealer: Sealer, ledger: Ledger | None) -> None:
         self.replica = Replica(
             me,
             self.options,
@@ -94,15 +99,15 @@ class MeshHandle(MeshMapping):
             lock=threading.Lock(),
             observer=self._watchers,
             now=time.monotonic(),
-            multicast=network.has_multicast,
+            multicast=self.network.has_multicast,
             ledger=ledger,
         )
         self._directory.follow(self.replica)
         self._ledger = self.replica.ledger
         self.driver = Driver(
             self.replica,
-            network,
-            Sealer([keys], boot, os.urandom),
+            self.network,
+            sealer,
             self.options,
             self._notice,
             self._tick,
