@@ -39,6 +39,7 @@ from ..wire.messages import (
     Settled,
     SettledQuery,
 )
+from .absence import Absence
 from .anti_entropy import AntiEntropy
 from .effects import (
     Address,
@@ -103,9 +104,10 @@ class Replica:
         self.ledger = ledger or Ledger(options, rng, lock, observer)
         self.ledger.alone = True
         self.membership = Membership(options, rng)
+        self.absence = Absence(self.ledger, self.effects, options)
         self.wants = AntiEntropy(options, rng)
-        self.exchanges = Exchanges(self.ledger, self.membership, self.wants, self.effects, options, rng)
-        self.repairs = Repairs(self.ledger, self.membership, self.wants, self.exchanges, self.effects)
+        self.exchanges = Exchanges(self.ledger, self.membership, self.wants, self.absence, self.effects, options, rng)
+        self.repairs = Repairs(self.ledger, self.membership, self.wants, self.exchanges, self.absence, self.effects)
         self.multicast = multicast
         self.multicasts = 0
         self.started_at = now
@@ -321,10 +323,10 @@ class Replica:
         self._announce(member, now, wall_ms)
         self.ping(member, link, now, wall_ms)
         outbox = self.ledger.outbox
-        if (outbox is not None and outbox.pushing) or not member.hears_by_multicast(now):
-            link.cursor = member.confirmed.get(self.ledger.origin or b"", 0)
         if not member.hears_by_multicast(now):
-            self._tell_peers(link, member)
+            self.stream_to(member, link)
+        elif outbox is not None and outbox.pushing:
+            link.cursor = member.confirmed.get(outbox.origin, 0)
         if self.membership.members[member.boot].synced_at < now - 1.0:
             self.wants.want(member.boot, now)
             self.timers.soon(now)
@@ -354,11 +356,18 @@ class Replica:
     def gone(self, member: Member, presence: Presence, now: float) -> None:
         """It said goodbye, or nobody reaches it."""
         self.membership.gone(member, presence, now)
+        if not self.membership.alive():
+            self.absence.begin(member.heard_at)
         if member.announced:
             member.announced = False
             self.effects.append(Left(member.boot, presence))
         if member.stream_address is not None and presence is Presence.FAILED:
             self.hints.add(member.stream_address, now, self.options.retry_peers_s)
+
+    def stream_to(self, member: Member, link: Link) -> None:
+        """Multicast does not work between us: it gets everything by this stream, and is told who else is there."""
+        link.cursor = member.confirmed.get(self.ledger.origin or b"", 0)
+        self._tell_peers(link, member)
 
     def _tell_of(self, member: Member) -> None:
         """Those who cannot hear by multicast that somebody joined are told where to find it."""
@@ -504,7 +513,8 @@ class Replica:
         boot, sent_at, sent_wall_ms = asked
         target = self.membership.members.get(boot)
         if target is not None and target is not member:
-            self.membership.heard(boot, None, False, now)  # others reach it, so it lives
+            if self.membership.heard(boot, None, False, now)[1]:  # others reach it, so it lives
+                self._meet(target, now, wall_ms)
         elif target is not None and message.wall_ms and now - sent_at < SOON_S:
             target.offset_ms = message.wall_ms - (sent_wall_ms + wall_ms) // 2
             if abs(target.offset_ms) > self.options.clock_skew_s * 1000:

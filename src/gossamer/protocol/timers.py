@@ -128,7 +128,7 @@ class Timers:
             if link is None:
                 replica.exchanges.connect(member.stream_address, now)
             elif link.cursor is None and link.boot is not None:
-                link.cursor = member.confirmed.get(replica.ledger.origin or b"", 0)
+                replica.stream_to(member, link)
                 replica.flush(now)
 
     # -- exchanges ------------------------------------------------------------------------------

@@ -40,6 +40,8 @@ class Checks:
         self._heads: dict[str, dict[Origin, int]] = {}
         self._touched: dict[str, set[Key]] = {}
         self._credit: Counter[str] = Counter()
+        self._latest_ms = 0
+        """The latest that any node's clock has shown: what has not expired by then, nobody may have dropped."""
 
     # -- what happens ---------------------------------------------------------------------------
 
@@ -84,6 +86,7 @@ class Checks:
     def step(self, node: Node) -> None:
         """Something has happened to `node`.  Raise `Wrong` if it broke a promise.  O(what changed), amortised."""
         self.steps += 1
+        self._latest_ms = max(self._latest_ms, node.corrected_ms)
         heads, before = node.replica.ledger.state.known.heads, self._heads[node.name]
         touched = self._touched[node.name]
         if heads == before and not touched:
@@ -124,22 +127,22 @@ class Checks:
 
     def _same(self, node: Node, told: Held, held: Held) -> bool:
         """Whether watchers saw what is there: nobody tells them again when what had expired is dropped."""
-        return told == held or [w for w in each(told) if not 0 < w.expires_ms <= node.corrected_ms] == [
-            w for w in each(held) if not 0 < w.expires_ms <= node.corrected_ms
+        return told == held or [w for w in each(told) if not 0 < w.expires_ms <= self._latest_ms] == [
+            w for w in each(held) if not 0 < w.expires_ms <= self._latest_ms
         ]
 
     def _compare(self, node: Node, keys: Iterable[Key]) -> None:
         state = node.replica.ledger.state
-        heads, live, now_ms = state.known.heads, state.live, node.corrected_ms
+        heads, live = state.known.heads, state.live
         for key in keys:
             self.compared_keys += 1
             held: Held = live.get(key)
             if not self._same(node, node.mirror.get(key), held):
                 raise Wrong(f"{node.name}: {key!r}: watchers hold {node.mirror.get(key)}, the map {held}")
             if self.honest:
-                self._compare_key(node, key, held, heads, now_ms)
+                self._compare_key(node, key, held, heads)
 
-    def _compare_key(self, node: Node, key: Key, held: Held, heads: dict[Origin, int], now_ms: int) -> None:
+    def _compare_key(self, node: Node, key: Key, held: Held, heads: dict[Origin, int]) -> None:
         history = self.oracle.keys.get(key)
         if history is None:
             raise Wrong(f"{node.name} holds {held} under {key!r}, which nobody wrote")
@@ -154,7 +157,7 @@ class Checks:
         for write in history.unfold(have & ~left):
             raise Wrong(f"{node.name}: {write} of {key!r} came back from the dead")
         for write in history.unfold(left & ~have):
-            if not write.expires_ms or write.expires_ms > now_ms:
+            if not write.expires_ms or write.expires_ms > self._latest_ms:
                 raise Wrong(f"{node.name} lost {write} of {key!r}")
 
     # -- the end --------------------------------------------------------------------------------
