@@ -46,6 +46,7 @@ def test_a_return_after_long_absence_is_reported_with_how_much_changed():
 
     mesh.heal()
     mesh.settle(within_s=60)
+    mesh.run(seconds=3)  # until a beacon says that there is nothing more
 
     (report,) = mesh.notices("c", Rejoined)
     assert report.absent_s > 300
@@ -61,6 +62,7 @@ def test_a_short_absence_is_not_reported(mesh_of):
 
     mesh.heal()
     mesh.settle(within_s=60)
+    mesh.run(seconds=3)
 
     assert not mesh.notices("c", Rejoined)
 

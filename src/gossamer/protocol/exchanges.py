@@ -12,8 +12,9 @@ from ..errors import Malformed
 from ..options import Options
 from ..wire.codec import encode_message
 from ..wire.messages import Abort, DeltaEnd, DeltaPart, Known, RosterPart
+from .absence import Absence
 from .anti_entropy import AntiEntropy
-from .effects import Address, Close, Connect, Effect, Forked, LinkId, Rejoined, Synced, Wake
+from .effects import Address, Close, Connect, Effect, Forked, LinkId, Synced, Wake
 from .exchange import WHOLE_PAIRS_MAX, Asked, Link, answer, known_message, whole_vector
 from .ledger import Ledger
 from .membership import Member, Membership
@@ -33,6 +34,7 @@ class Exchanges:
         ledger: Ledger,
         membership: Membership,
         wants: AntiEntropy,
+        absence: Absence,
         effects: list[Effect],
         options: Options,
         rng: random.Random,
@@ -44,6 +46,7 @@ class Exchanges:
         self._ledger = ledger
         self._membership = membership
         self._wants = wants
+        self._absence = absence
         self._effects = effects
         self._options = options
         self._rng = rng
@@ -256,11 +259,9 @@ class Exchanges:
 
     def _finish(self, now: float, wall_ms: int) -> None:
         ledger = self._ledger
-        changed = ledger.finish_join(wall_ms)
+        ledger.finish_join(wall_ms)
         self.joined_deltas += 1
-        apart_since, self._membership.apart_since = self._membership.apart_since, None
-        if apart_since is not None and now - apart_since > self._options.rejoin_after_s:
-            self._effects.append(Rejoined(now - apart_since, changed))
+        self._absence.end(now)
         member = self._membership.members.get(self._joining_for)
         if member is not None:
             member.synced_at = now

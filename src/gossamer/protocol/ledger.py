@@ -71,6 +71,8 @@ class Ledger:
         self.closed = False
         self.writes = 0
         self.conflicts = 0
+        self.received = 0
+        """How often a key was changed by what others wrote."""
         self.leapt = False
         """Whether something was written that only deltas carry: others must be told that we are ahead."""
         self.alone = False
@@ -231,6 +233,7 @@ class Ledger:
     def _applied(self, replaced: Sequence[Replaced], wall_ms: int) -> None:
         if not replaced:
             return
+        self.received += len(replaced)
         top = 0
         limit = (wall_ms + self.clock.drag_ms) << 16
         for _, _, after in replaced:
@@ -249,6 +252,7 @@ class Ledger:
 
     def _applied_unwatched(self, fresh: Mapping[Key, Write], wall_ms: int) -> None:
         """New keys that nobody watches: only those of reserved spaces are reported, to be counted."""
+        self.received += len(fresh)
         limit = (wall_ms + self.clock.drag_ms) << 16
         self.clock.observe(max((s for s in map(STAMP, fresh.values()) if s <= limit), default=0), wall_ms)
         if SpaceKey in set(map(type, fresh)):
@@ -293,23 +297,20 @@ class Ledger:
         assert self.joining is not None
         return self.joining.prepare(keys_max)
 
-    def finish_join(self, wall_ms: int) -> int:
-        """Publish the join in one step, then apply what waited.  Return how many keys changed."""
+    def finish_join(self, wall_ms: int) -> None:
+        """Publish the join in one step, then apply what waited."""
         assert self.joining is not None
         with self.lock:
             joining, self.joining = self.joining, None
             if not joining.admissible():  # our own fork was mended meanwhile
-                return 0
+                return
             if self.watched:
                 replaced = joining.publish()
-                changed = len(replaced)
             else:
                 replaced = joining.publish_rows()
                 self._applied_unwatched(joining.fresh, wall_ms)
-                changed = len(replaced) + len(joining.fresh)
             self._applied(replaced, wall_ms)
             self._applied(self.waiting.release(self.state), wall_ms)
-            return changed
 
     # -- upkeep ---------------------------------------------------------------------------------
 

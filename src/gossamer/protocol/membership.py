@@ -91,12 +91,10 @@ class Member:
 class Membership:
     """The table of members, by boot."""
 
-    __slots__ = ("_alive", "_options", "_rng", "apart_since", "members")
+    __slots__ = ("_alive", "_options", "_rng", "members")
 
     def __init__(self, options: Options, rng: random.Random) -> None:
         self.members: dict[bytes, Member] = {}
-        self.apart_since: float | None = None
-        """When the last of the others was heard, if none is there and we have not caught up with any since."""
         self._options = options
         self._rng = rng
         self._alive: list[Member] | None = None
@@ -132,8 +130,6 @@ class Membership:
         """It said goodbye (LEFT), or nobody reaches it (FAILED)."""
         member.presence, member.left_at = presence, now
         self._alive = None
-        if self.apart_since is None and not self.alive():
-            self.apart_since = member.heard_at
 
     def beacon(self, member: Member, beacon: Beacon, multicast: bool, now: float) -> None:
         """Take what a beacon says of its sender."""

@@ -7,6 +7,7 @@ from ..crdt.writes import Batch
 from ..wire.codec import encode_message
 from ..wire.framing import DATAGRAM_BODY_MAX
 from ..wire.messages import Beacon, Repair
+from .absence import Absence
 from .anti_entropy import AntiEntropy, Gap
 from .effects import Effect, Multicast, Unicast
 from .exchanges import Exchanges
@@ -26,12 +27,14 @@ class Repairs:
         membership: Membership,
         wants: AntiEntropy,
         exchanges: Exchanges,
+        absence: Absence,
         effects: list[Effect],
     ) -> None:
         self._ledger = ledger
         self._membership = membership
         self._wants = wants
         self._exchanges = exchanges
+        self._absence = absence
         self._effects = effects
         self._asked: dict[int, tuple[bytes, float]] = {}
         self.repaired_batches = 0
@@ -57,7 +60,7 @@ class Repairs:
         if beacon.vector_digest == vector_digest:
             self._wants.wanted.pop(member.boot, None)
             member.equal = True
-            self._membership.apart_since = None
+            self._absence.end(now)
             if None not in (state_digest, beacon.state_digest) and state_digest != beacon.state_digest:
                 self._exchanges.audit(member, now)
             return
