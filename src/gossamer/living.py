@@ -18,6 +18,8 @@ logger = logging.getLogger("gossamer.mesh")
 
 LOOK_ON_DISK_S = 1.0
 RESOLVE_AGAIN_S = 30.0
+HINTS_WITHIN_S = 0.5
+"""Who is on disk when we start is tried within this time: a little late, for multicast is quicker where it works."""
 ANSWER_S = 1.0
 """How long, alone, we wait for a peer that we were told of to answer."""
 
@@ -82,11 +84,16 @@ async def take_part(handle: MeshHandle, nursery: trio.Nursery) -> None:
         while True:
             now = time.monotonic()
             waited_s = now - started
-            calling = not replica.membership.members and bool(replica.hints) and waited_s < ANSWER_S
+            calling = waited_s < ANSWER_S and not replica.membership.members and _is_calling(handle, started)
             if waited_s >= options.settle_s and not calling and not replica.catching_up(now):
                 return
             await trio.sleep(0.005 if waited_s >= options.settle_s else options.settle_s - waited_s)
     logger.warning("joined %r without having caught up: %s", handle.name, handle.status().why)
+
+
+def _is_calling(handle: MeshHandle, started: float) -> bool:
+    """Whether somebody we were told of may still answer."""
+    return handle.driver.calls > 0 or handle.replica.hints.next_due() < started + HINTS_WITHIN_S
 
 
 async def say_goodbye(handle: MeshHandle) -> None:
@@ -130,8 +137,9 @@ async def _try_static(handle: MeshHandle, text: str) -> None:
     told = False
     while True:
         try:
-            found = await resolve(host, port)
-        except (NetworkError, OSError) as error:
+            with handle.driver.calling():
+                found = await resolve(host, port)
+        except NetworkError as error:
             if not told:
                 told = True
                 logger.warning("the static peer %r has no address: %s; trying again", text, error)

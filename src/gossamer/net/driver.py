@@ -11,7 +11,8 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import trio
@@ -70,6 +71,8 @@ class Driver:
         self.foreign: Counter[tuple[str, str]] = Counter()
         """Datagrams of other meshes, by (mesh tag, host): what `doctor` shows."""
         self.closing = False
+        self.calls = 0
+        """How many attempts to reach somebody are under way."""
         self._options = options
         self._on_notice = on_notice
         self._on_tick = on_tick
@@ -298,9 +301,19 @@ class Driver:
 
     # -- streams --------------------------------------------------------------------------------
 
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """Count an attempt to reach somebody while it lasts."""
+        self.calls += 1
+        try:
+            yield
+        finally:
+            self.calls -= 1
+
     async def _connect(self, to: Address) -> None:
         try:
-            stream = await self.network.connect(to)
+            with self.calling():
+                stream = await self.network.connect(to)
         except (NetworkError, Refused) as error:
             logger.debug("no stream to %s:%s: %s", *to, error)
             self.replica.connect_failed(to, time.monotonic())
