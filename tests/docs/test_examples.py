@@ -1,0 +1,135 @@
+"""Each example runs, beside another that it shares a mesh with, and shows what it promises."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+LINES_MAX = 80
+
+
+class Program:
+    """An example in a process of its own."""
+
+    def __init__(self, name: str, *arguments: str, port: int) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(EXAMPLES / name), *arguments],
+            env=os.environ | {"GOSSAMER_PORT": str(port)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def line(self) -> str:
+        """Return the next line that it prints."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, f"it has ended: {self._errors()}"
+        return line.rstrip("\n")
+
+    def line_with(self, text: str) -> str:
+        """Return the next line that holds `text`."""
+        while text not in (line := self.line()):
+            pass
+        return line
+
+    def type(self, text: str) -> None:
+        """Type a line."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(text + "\n")
+        self._process.stdin.flush()
+
+    def ends(self) -> None:
+        """Wait until it ends by itself, content."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        assert self._process.wait(20) == 0, self._errors()
+
+    def stop(self) -> None:
+        """Press Ctrl-C, if it has not ended; it ends content."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        code = self._process.wait(20)
+        errors = self._errors()
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+        assert (code, errors) == (0, "")
+
+    def _errors(self) -> str:
+        assert self._process.stderr is not None
+        return "" if self._process.stderr.closed else self._process.stderr.read()
+
+
+@pytest.fixture
+def start(mesh_port: int) -> Iterator[Callable[..., Program]]:
+    with ExitStack() as stopping:
+
+        def start(name: str, *arguments: str) -> Program:
+            program = Program(name, *arguments, port=mesh_port)
+            stopping.callback(program.stop)
+            return program
+
+        yield start
+
+
+def test_the_board_shows_sensors_and_says_which_fell_silent(start: Callable[..., Program]) -> None:
+    board = start("temperature_board.py")
+    assert board.line() == "-- now --"
+
+    sensor = start("temperature.py", "bench 3", "--count", "1")
+    value = sensor.line().removeprefix("bench 3 ")
+
+    assert board.line() == f"bench 3: {value}"
+    assert board.line() == f"bench 3: silent, last said {value}"
+
+
+def test_a_board_that_comes_late_shows_what_the_sensor_said_before(start: Callable[..., Program]) -> None:
+    sensor = start("temperature.py", "bench 3")
+    sensor.line()
+
+    assert start("temperature_board.py").line().startswith("bench 3: ")
+
+
+def test_settings_changed_by_one_program_are_seen_by_another(start: Callable[..., Program]) -> None:
+    follower = start("shared_settings.py")
+    assert follower.line() == "lights=True mode='normal' speed=1"
+
+    changer = start("shared_settings.py", "speed=3", "mode=slow")
+
+    assert changer.line() == "changed for 1 others"
+    assert follower.line().startswith("lights=True mode='slow' speed=3 by ")
+
+
+def test_a_chat_shows_who_is_there_what_is_said_and_who_leaves(start: Callable[..., Program]) -> None:
+    ada = start("presence.py", "ada")
+    assert ada.line() == "* here: nobody else"
+    ada.type("is anybody there?")
+
+    bob = start("presence.py", "bob")
+    assert ada.line() == "* bob is here"
+    assert bob.line_with("here:") == "* here: ada"
+    assert bob.line() == "ada: is anybody there?"
+    bob.type("I am")
+    assert ada.line() == "bob: I am"
+    bob.ends()
+
+    assert ada.line() == "* bob has gone"
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_an_example_is_short_and_tested(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+
+    assert len(text.splitlines()) <= LINES_MAX
+    assert f'"{path.name}"' in Path(__file__).read_text(encoding="utf-8")
+    assert "sleep(" not in text
