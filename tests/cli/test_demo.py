@@ -74,9 +74,13 @@ def test_a_write_that_is_nowhere_fails_the_demo_and_is_named(gossamer, monkeypat
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds child processes by /proc")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_no_process_is_left_behind_however_the_demo_ends(number, code, eventually):
-    demo = subprocess.Popen(DEMO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    children = eventually(lambda: len(found := children_of(demo.pid)) == 3 and found, within_s=20)
+def test_nothing_is_left_behind_however_the_demo_ends(number, code, eventually, tmp_path):
+    demo = subprocess.Popen(
+        DEMO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(tmp_path)}
+    )
+    assert any("they have found each other" in line for line in demo.stdout)
+    children = children_of(demo.pid)
+    assert len(children) == 3
 
     demo.send_signal(number)
 
@@ -85,6 +89,7 @@ def test_no_process_is_left_behind_however_the_demo_ends(number, code, eventuall
     assert "Traceback" not in demo.stderr.read()
     demo.stderr.close()
     eventually(lambda: not any(map(lives, children)), within_s=15)
+    assert list(tmp_path.glob("gossamer-demo-*")) == []
 
 
 # -- its accounting ---------------------------------------------------------------------------------

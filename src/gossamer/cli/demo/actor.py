@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -118,7 +119,8 @@ def main() -> None:
     first = orders.get()
     if not first:
         return
-    actor = Actor(json.loads(first))
+    role = json.loads(first)
+    actor = Actor(role)
     try:
         _answer(actor.joined())
         while line := orders.get():
@@ -128,6 +130,7 @@ def main() -> None:
         return  # the parent is gone, and so shall we be
     finally:
         actor.close()
+        shutil.rmtree(role["directory"], ignore_errors=True)  # the parent would have killed us, and removed it itself
 
 
 def _read(orders: SimpleQueue[str]) -> None:

@@ -117,6 +117,7 @@ class Troupe:
             "name": name,
             "mesh": f"demo {self._directory.name}",
             "port": self._port,
+            "directory": str(self._directory),
             "part": part,
             "parts": parts,
             "seed": self._seed + part,
