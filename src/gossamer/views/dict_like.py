@@ -24,6 +24,10 @@ class DictLike(MutableMapping[K, Any]):
     def __reversed__(self) -> Iterator[K]:
         """Iterate backwards."""
 
+    def iterate_to_read(self) -> Iterator[K]:
+        """Iterate for one who will then read each key, once, as `dict(mapping)` does."""
+        return iter(self)
+
     def copy(self) -> dict[K, Any]:
         """Return `snapshot()`: a plain dict, as dict's own copy is."""
         return self.snapshot()
@@ -59,6 +63,9 @@ class DictLike(MutableMapping[K, Any]):
 
 
 class _Keys(KeysView[Any]):
+    def __iter__(self) -> Iterator[Any]:
+        return self._mapping.iterate_to_read()  # type: ignore[attr-defined, no-any-return]
+
     def __reversed__(self) -> Iterator[Any]:
         return reversed(self._mapping)  # type: ignore[attr-defined]
 

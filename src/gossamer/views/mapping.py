@@ -2,15 +2,14 @@
 
 A read is one lookup among the values that were read before; a key read for the first
 time is decoded and remembered until it changes.  Nothing here waits for the network.
-Iterating walks a snapshot, and the key that it last gave stays readable where it is
-walked, so `dict(mesh)` and `for key in mesh: mesh[key]` never fail because somebody deletes.
+Iterating walks a snapshot, and what it gave can be read there even if somebody deletes it
+meanwhile (see `pins`), so `dict(mesh)` and `for key in mesh: mesh[key]` never fail.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 from ..crdt.writes import FORCE, Held, Replaced, Write, each, expiry_meta, winner
@@ -21,6 +20,7 @@ from ..wire.values import decode_value, encode_value
 from .batches import Batch, Batches, Row
 from .dict_like import DictLike
 from .entries import Entry, entry_of, rivals
+from .pins import Pins
 from .scope import Scope
 
 _ABSENT: Any = object()
@@ -52,7 +52,7 @@ class MeshMapping(DictLike[Any]):
         self._wrote = wrote
         self._writer_of = writer_of
         self._read = ledger.decoded
-        self._pins: ContextVar[tuple[_Pin, ...]] = ContextVar("pins", default=())
+        self._pins = Pins()
         self._batches = Batches()
         self._detour = 0
         """How many reasons there are that a read cannot go straight: open batches, or a fork."""
@@ -84,7 +84,7 @@ class MeshMapping(DictLike[Any]):
         held: Held = self._live.get(key)
         write = winner(held, self._wall_ms())
         if write is None or type(key) is SpaceKey:
-            write, held = self._pinned(key), None
+            write, held = self._pins.read(key), None
             if write is None:
                 raise KeyError(key)
         assert write.value is not None
@@ -94,13 +94,6 @@ class MeshMapping(DictLike[Any]):
                 if self._live.get(key) is held:
                     self._read[key] = value
         return value
-
-    def _pinned(self, key: Any) -> Write | None:
-        """Return what an iteration in this thread or task last gave, if that was `key`."""
-        for pin in self._pins.get():
-            if pin.row is not None and pin.row[0] == key:
-                return pin.row[1]
-        return None
 
     def __contains__(self, key: object) -> bool:
         if self._detour:
@@ -119,20 +112,14 @@ class MeshMapping(DictLike[Any]):
         return len(self._live) - len(self._ledger.state.expiry.hidden) - self._reserved
 
     def __iter__(self) -> Iterator[Any]:
-        return self._walk(self.visible())
+        return self._pins.walk(self.visible())
 
     def __reversed__(self) -> Iterator[Any]:
-        return self._walk(self.visible()[::-1])
+        return self._pins.walk(self.visible()[::-1])
 
-    def _walk(self, rows: list[tuple[Any, Write]]) -> Iterator[Any]:
-        pin = _Pin()
-        self._pins.set((*(other for other in self._pins.get() if other.row is not None), pin))
-        try:
-            for row in rows:
-                pin.row = row
-                yield row[0]
-        finally:
-            pin.row = None
+    def iterate_to_read(self) -> Iterator[Any]:
+        """Iterate for one who will then read each key, once, as `dict(mesh)` does."""
+        return self._pins.walk(self.visible(), read_later=True)
 
     def snapshot(self) -> dict[Any, Any]:
         """Return a plain dict of all that is visible at this moment.  O(n); no batch is torn by it."""
@@ -270,9 +257,7 @@ class MeshMapping(DictLike[Any]):
         if key not in self:
             raise KeyError(key)
         checked = checked_key(key)
-        for pin in self._pins.get():
-            if pin.row is not None and pin.row[0] == key:
-                pin.row = None
+        self._pins.forget(key)
         batch = self._batches.current() if self._detour else None
         if batch is not None:
             found = winner(self._live.get(checked), self._wall_ms())
@@ -362,15 +347,6 @@ class MeshMapping(DictLike[Any]):
 
     def __reduce__(self) -> Any:
         raise TypeError("a mesh cannot be pickled or copied deeply: pickle mesh.snapshot(), or its name and join again")
-
-
-class _Pin:
-    """Where an iteration stands: what it gave stays readable, whoever deletes it meanwhile."""
-
-    __slots__ = ("row",)
-
-    def __init__(self) -> None:
-        self.row: tuple[Any, Write] | None = None
 
 
 def _overlaid(rows: list[tuple[Any, Write]], batch: Batch) -> list[tuple[Any, Write]]:

@@ -38,6 +38,10 @@ class Scope(DictLike[str]):
     def __iter__(self) -> Iterator[str]:
         return self._inner(iter(self._mesh))
 
+    def iterate_to_read(self) -> Iterator[str]:
+        """Iterate for one who will then read each key, once, as `dict(scope)` does."""
+        return self._inner(self._mesh.iterate_to_read())
+
     def __reversed__(self) -> Iterator[str]:
         return self._inner(reversed(self._mesh))
 
