@@ -132,6 +132,8 @@ class Joining:
                 if after is before:
                     continue
             state.store(key, before, after)
+            if key in self.delta.deletes:
+                self._keep_buried(key, before, after)
             replaced.append(Replaced(key, before, after))
         for origin, rows in self._rows.items():
             sequences, keys = zip(*rows, strict=True)
@@ -146,6 +148,18 @@ class Joining:
         state.known.join(self.delta.known)
         state.compact()
         return replaced
+
+    def _keep_buried(self, key: Key, before: Held, after: Held) -> None:
+        """Take over the records of writes that expired and were dropped there, and that were live here until now.
+
+        Their dots are known, so that nothing else would tell those who ask us.
+        """
+        dropped = {write.dot for write in each(before)} - {write.dot for write in each(after)}
+        dots = tuple(dot for dot in self.delta.deletes[key] if dot in dropped)
+        for origin, _ in dots:
+            self.state.logs[origin].stale -= 1
+        if dots:
+            self.state.record_delete(key, dots)
 
     def _publish_fresh(self) -> None:
         """Store what was taken as columns; what somebody wrote meanwhile goes the way of rows."""

@@ -49,6 +49,7 @@ class Links:
         self._cut: set[tuple[str, str]] = set()
         self._side: dict[str, int] = {}
         self._break_after: dict[tuple[str, str], int] = {}
+        self._breaking: list[Pipe] = []
 
     # -- faults ---------------------------------------------------------------------------------
 
@@ -61,9 +62,13 @@ class Links:
         self._cut.add((sender, receiver))
 
     def heal(self) -> None:
-        """Everyone hears everyone."""
+        """Everyone hears everyone, and no stream is to break."""
         self._side.clear()
         self._cut.clear()
+        self._break_after.clear()
+        for pipe in self._breaking:
+            pipe.spare()
+        self._breaking.clear()
 
     def mend(self, sender: str, receiver: str) -> None:
         """Undo a cut."""
@@ -145,6 +150,8 @@ class Links:
             if way in self._break_after
         }
         pipe = Pipe(caller, callee, to, self, self._engine, self._rng, breaks)
+        if breaks:
+            self._breaking.append(pipe)
         pipe.open()
 
     def sent_on_stream(self, sender: Node, messages: Iterable[bytes]) -> None:

@@ -86,6 +86,11 @@ class Pipe:
             self._watch_idle(end)
             self.pump(end)
 
+    def spare(self) -> None:
+        """It is not to break any more."""
+        for end in self._ends:
+            end.break_after_bytes = None
+
     def other(self, end: End) -> End:
         """Return the other end."""
         return self._ends[1] if end is self._ends[0] else self._ends[0]
