@@ -8,7 +8,7 @@ from gossamer.options import Options
 from gossamer.simulation import Simulation, Wrong
 
 NODES_MAX = 7
-STEPS = 60
+STEPS = 40
 
 
 class RandomMesh:
@@ -46,7 +46,7 @@ class RandomMesh:
         name = f"n{self.born}"
         self.born += 1
         clock_ms = self.rng.choice([0, 0, 0, 300, -4000, 3_600_000])
-        has_multicast = self.multicast and self.rng.random() < 0.9
+        has_multicast = self.multicast and (name == "n0" or self.rng.random() < 0.9)
         peers = [] if name == "n0" or (has_multicast and self.rng.random() < 0.5) else ["n0"]
         self.say(f"{name} joins, {clock_ms} ms off, multicast {has_multicast}, knows {peers}")
         self.mesh.add(name, skew_ms=clock_ms, multicast=has_multicast, peers=peers)
@@ -120,7 +120,10 @@ class RandomMesh:
 
     def die(self) -> None:
         if len(self.names()) > 1:
-            name, how = self.rng.choice(self.names()), self.rng.choice([self.mesh.kill, self.mesh.crash, self.mesh.stop])
+            name, how = (
+                self.rng.choice(self.names()),
+                self.rng.choice([self.mesh.kill, self.mesh.crash, self.mesh.stop]),
+            )
             self.say(f"{how.__name__} {name}")
             how(name)
 
@@ -151,7 +154,7 @@ class RandomMesh:
         self.mesh.nodes[name].clock.step(by_ms)
 
     def wait(self) -> None:
-        seconds = self.rng.choice([0.01, 0.1, 1.0, 5.0, 30.0])
+        seconds = self.rng.choice([0.01, 0.1, 1.0, 1.0, 5.0, 20.0])
         self.say(f"{seconds} s pass")
         self.mesh.run(seconds=seconds)
 
@@ -179,16 +182,20 @@ class RandomMesh:
         links = self.mesh.links
         links.loss, links.doubling, links.disorder, links.bytes_per_s = 0.0, 0.0, 0.0, 50e6
         self.mesh.settle(within_s=60)
-        self.mesh.run(seconds=40)
+        self.mesh.run(seconds=15)
         self.mesh.settle(within_s=1)
         self.rest()
 
     def rest(self) -> None:
         """Assert that what agrees is quiet, and counts on everyone who lives and nobody else."""
-        self.mesh.traffic.clear()
-        self.mesh.run(seconds=10)
-        if self.mesh.traffic.kinds() - {"beacon"}:
+        others: dict[tuple[str, str, str], int] = {}
+        for _ in range(6):
+            self.mesh.traffic.clear()
+            self.mesh.run(seconds=10)
             others = {named: n for named, n in self.mesh.traffic.messages.items() if named[2] != "beacon"}
+            if not others:
+                break
+        if others:
             raise Wrong(f"not quiet: {others}")
         for name in self.names():
             if self.mesh.sees(name) != set(self.names()) - {name}:

@@ -91,13 +91,14 @@ class Member:
 class Membership:
     """The table of members, by boot."""
 
-    __slots__ = ("_alive", "_options", "_rng", "members")
+    __slots__ = ("_alive", "_offset_ms", "_options", "_rng", "members")
 
     def __init__(self, options: Options, rng: random.Random) -> None:
         self.members: dict[bytes, Member] = {}
         self._options = options
         self._rng = rng
         self._alive: list[Member] | None = None
+        self._offset_ms = 0
 
     def heard(self, boot: bytes, address: Address | None, multicast: bool, now: float) -> tuple[Member, bool]:
         """Note a proof of life.  Return the member, and whether it is new or was given up."""
@@ -210,8 +211,23 @@ class Membership:
     def alive(self) -> list[Member]:
         """Return the members we count on, in the order we met them."""
         if self._alive is None:
-            self._alive = [member for member in self.members.values() if member.alive]
+            self._alive = [member for member in list(self.members.values()) if member.alive]
+            self._offset_ms = self._median_offset_ms(self._alive)
         return self._alive
+
+    def measured(self, member: Member, offset_ms: int) -> None:
+        """Its wall clock is ahead of ours by so much."""
+        member.offset_ms = offset_ms
+        self._offset_ms = self._median_offset_ms(self.alive())
+
+    def offset_ms(self) -> int:
+        """Return the median measured offset of the living members, ours (0) included."""
+        self.alive()
+        return self._offset_ms
+
+    def _median_offset_ms(self, alive: list[Member]) -> int:
+        offsets = sorted([0, *(member.offset_ms for member in alive if member.offset_ms is not None)])
+        return offsets[(len(offsets) - 1) // 2]
 
     def writer(self, origin: Origin) -> Member | None:
         """Return the living member that writes under `origin`, if we know it."""

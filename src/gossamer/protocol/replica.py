@@ -516,9 +516,10 @@ class Replica:
             if self.membership.heard(boot, None, False, now)[1]:  # others reach it, so it lives
                 self._meet(target, now, wall_ms)
         elif target is not None and message.wall_ms and now - sent_at < SOON_S:
-            target.offset_ms = message.wall_ms - (sent_wall_ms + wall_ms) // 2
-            if abs(target.offset_ms) > self.options.clock_skew_s * 1000:
-                self.effects.append(ClockSkew(boot, target.offset_ms))
+            offset_ms = message.wall_ms - (sent_wall_ms + wall_ms) // 2
+            self.membership.measured(target, offset_ms)
+            if abs(offset_ms) > self.options.clock_skew_s * 1000:
+                self.effects.append(ClockSkew(boot, offset_ms))
 
     def _relay_ping(self, member: Member, message: PingRequest, now: float, wall_ms: int) -> None:
         target = self.membership.members.get(message.target)

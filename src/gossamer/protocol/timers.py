@@ -85,9 +85,7 @@ class Timers:
 
     def offset_ms(self) -> int:
         """Return the median measured offset of the living peers, ours (0) included."""
-        offsets = [m.offset_ms for m in self._replica.membership.alive() if m.offset_ms is not None]
-        ordered = sorted([0, *offsets])
-        return ordered[len(ordered) // 2] if len(ordered) % 2 else ordered[len(ordered) // 2 - 1]
+        return self._replica.membership.offset_ms()
 
     # -- members --------------------------------------------------------------------------------
 

@@ -364,7 +364,8 @@ class Node:
             return False
         self._busy_at = self._engine.now
         self._perform()
-        self.turn_soon()
+        if self.replica.attention(self.now):
+            self.turn_soon()
         self._checks.step(self)
         return True
 
