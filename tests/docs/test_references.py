@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 import gossamer
+from gossamer.settings import effective
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -36,3 +37,10 @@ def test_every_public_name_is_in_the_reference() -> None:
     text = PAGES["api.md"] + PAGES["errors.md"] + PAGES["options.md"]
 
     assert [name for name in gossamer.__all__ if name not in text] == []
+
+
+def test_every_setting_is_in_the_reference() -> None:
+    text = (REFERENCE / "settings.md").read_text(encoding="utf-8")
+    names = {setting.upper() for setting in effective({}, {"HOME": "/"})} - {"CONFIG"} | {"SECRET_FILE", "CONFIG"}
+
+    assert [name for name in sorted(names) if f"`GOSSAMER_{name}`" not in text] == []
