@@ -212,5 +212,6 @@ def _asked(block: Block, name: str) -> str | None:
 
 
 def environment_of(port: int) -> dict[str, str]:
-    """Return the environment for commands: this process's, with a port that is nobody else's."""
-    return os.environ | {"GOSSAMER_PORT": str(port), "COLUMNS": "100", "NO_COLOR": "1"}
+    """Return the environment of a document: this process's, a port that is nobody else's, and nothing but loopback."""
+    own = {"GOSSAMER_PORT": str(port), "GOSSAMER_INTERFACE": "127.0.0.1", "COLUMNS": "100", "NO_COLOR": "1"}
+    return os.environ | own

@@ -30,7 +30,8 @@ def test_what_a_document_shows_happens(
     path: Path, tmp_path: Path, mesh_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment = environment_of(mesh_port)
-    monkeypatch.setenv("GOSSAMER_PORT", str(mesh_port))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
 
     try:
