@@ -58,6 +58,8 @@ class Peer:
             seen = tuple(Dot(w.origin, w.sequence) for w in each(self.state.live.get(key)))
             meta = expiry_meta(flags, now_ms + ttl_ms if ttl_ms else 0)
             write, before = self.state.write(self.origin, key, value, stamp, meta)
+            if write.stamp != stamp:
+                raise Wrong(f"{write} was to carry the stamp {stamp} of its batch")
             self.open.add(key, write, self.replaced_by(before, now_ms))
             self.replay([Replaced(key, before, None if value is None else write)])
             made.append((key, write, seen))

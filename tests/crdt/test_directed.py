@@ -13,10 +13,10 @@ from history_world import World, numbered_origin
 from gossamer.crdt.clock import STAMP_MAX, stamp_ms
 from gossamer.crdt.joining import Joining, join
 from gossamer.crdt.lww_map import LWWMap
-from gossamer.crdt.open_batch import OpenBatch
+from gossamer.crdt.open_batch import DOT_BYTES, META_BYTES, ROW_BYTES, OpenBatch
 from gossamer.crdt.vector_clock import VectorClock
 from gossamer.crdt.waiting import Waiting
-from gossamer.crdt.writes import EXPIRES, Batch, Delta, Key, Write, each, winner
+from gossamer.crdt.writes import EXPIRES, FORCE, Batch, Delta, Key, Write, each, winner
 
 ONE, TWO, THREE = map(numbered_origin, (1, 2, 3))
 
@@ -104,6 +104,23 @@ def test_a_write_is_above_what_it_replaces_even_when_its_own_clock_is_behind():
     world.write(1, {"k": put("behind")})
 
     assert shown(world, 1) == {"k": "behind"}
+
+
+@pytest.mark.parametrize(
+    ("held", "asked", "given"),
+    [(5, 3, 6), (5, 5, 6), (5, 9, 9), (STAMP_MAX, 3, STAMP_MAX), (STAMP_MAX - 1, 3, STAMP_MAX)],
+)
+def test_a_write_takes_the_stamp_it_is_given_unless_what_it_replaces_is_above(held, asked, given):
+    lone, conflict = LWWMap(), LWWMap()
+    lone.write(TWO, "k", b"before", held)
+    for origin, stamp in ((TWO, held), (THREE, 1)):
+        conflict.apply(Batch(origin, 0, 1, ["k"], [Write(stamp, origin, 1, b"before")]))
+
+    assert lone.floor("k") == conflict.floor("k") == min(held + 1, STAMP_MAX)
+    for state in (lone, conflict):
+        write, _ = state.write(ONE, "k", b"after", asked)
+        assert write.stamp == given
+        assert state.live["k"] == write
 
 
 # -- batches --------------------------------------------------------------------------------------
@@ -255,6 +272,34 @@ def test_a_batch_that_comes_twice_changes_nothing():
     world.deliver(1, 0)
 
     assert world.peers[1].state.apply(world.inbox[1][0]) == []
+
+
+def test_an_old_batch_does_not_lower_what_is_known():
+    state = LWWMap()
+    batches = [Batch(ONE, n, n + 1, ["k"], [Write(n, ONE, n + 1, b"v")], {0: ((ONE, n),)} if n else {}) for n in (0, 1)]
+    for batch in batches:
+        state.apply(batch)
+
+    assert state.apply(batches[0]) == []
+    assert state.known.heads == {ONE: 2}
+    assert state.live["k"].sequence == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "key_bytes"), [("k" * 9, 9), ("\N{SNOWMAN}", 4), (b"12345", 5), (("any", "tuple"), 32), (7, 32)]
+)
+def test_an_open_batch_counts_keys_values_flags_and_what_is_replaced(key, key_bytes):
+    unsent, state = OpenBatch(ONE, 0), LWWMap()
+    for origin in (TWO, THREE):
+        state.apply(Batch(origin, 0, 1, [key], [Write(1, origin, 1, b"theirs")]))
+
+    unsent.add(key, *state.write(ONE, key, b"x" * 20, 1, meta=FORCE))
+
+    assert unsent.size_bytes == ROW_BYTES + key_bytes + 20 + META_BYTES + 2 * DOT_BYTES
+
+    unsent.add(key, *state.write(ONE, key, None, 1))
+
+    assert unsent.size_bytes == ROW_BYTES + key_bytes + 2 * DOT_BYTES
 
 
 def test_held_batches_stay_within_their_bytes_and_the_farthest_goes_first():
@@ -691,6 +736,18 @@ def test_only_a_write_that_is_still_live_lapses():
     assert state.expiry.lapsed(999) == []
 
 
+@pytest.mark.parametrize("value", [b"new", None])
+@pytest.mark.parametrize("meta", [0, FORCE])
+def test_a_key_that_showed_nothing_is_hidden_no_longer_once_it_is_written(value, meta):
+    state = LWWMap()
+    state.write(ONE, "k", b"v", 1, meta=EXPIRES | 50 << 16)
+    state.expiry.hidden.add("k")
+
+    state.write(ONE, "k", value, 2, meta)
+
+    assert not state.expiry.hidden
+
+
 def test_a_write_lapses_once_although_its_key_gained_a_sibling():
     state = LWWMap()
     state.write(ONE, "k", b"v", 1, meta=EXPIRES | 50 << 16)
@@ -823,6 +880,16 @@ def test_a_log_that_was_compacted_still_tells_of_deletes_and_of_conflicts():
     assert reader.live == state.live
     assert "deleted" not in reader.live
     assert len(each(reader.live["conflict"])) == 2
+
+
+def test_who_only_listens_keeps_its_logs_short_too():
+    state = LWWMap()
+    for n in range(1000):
+        past = {0: ((ONE, n),)} if n else {}
+        state.apply(Batch(ONE, n, n + 1, ["sensor"], [Write(n, ONE, n + 1, b"v")], past))
+
+    state.check()
+    assert len(state.logs[ONE]) < 200
 
 
 def test_an_origin_of_which_nothing_is_left_costs_a_pair_in_the_vector_and_nothing_else():

@@ -19,7 +19,7 @@ from gossamer.crdt.open_batch import OpenBatch
 from gossamer.crdt.origin_log import OriginLog
 from gossamer.crdt.vector_clock import VectorClock
 from gossamer.crdt.waiting import Waiting
-from gossamer.crdt.writes import Batch, Write, each, expiry_meta, make_writes, pack, winner
+from gossamer.crdt.writes import Batch, Write, each, expiry_meta, make_writes, pack, tops, winner
 
 laws = settings(
     max_examples=80,
@@ -357,6 +357,16 @@ def test_rows_become_the_writes_they_describe(chosen):
 
     assert made == chosen
     assert all(type(w) is Write for w in made)
+
+
+@laws
+@given(st.lists(st.lists(writes, max_size=3, unique_by=lambda w: w.dot).map(pack), max_size=6))
+def test_the_tops_of_live_writes_are_the_greatest_sequence_of_each_origin(siblings):
+    everything = [write for held in siblings for write in each(held)]
+
+    found = tops(siblings)
+
+    assert found == {o: max(w.sequence for w in everything if w.origin == o) for o in {w.origin for w in everything}}
 
 
 # -- clocks ---------------------------------------------------------------------------------------
