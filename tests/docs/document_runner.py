@@ -202,9 +202,13 @@ class Terminal:
 
 
 def matches(wanted: str, found: str) -> bool:
-    """Return whether `found` is what was wanted, where `...` stands for anything."""
-    pattern = re.escape(wanted.strip()).replace(re.escape("..."), ".*?")
-    return re.fullmatch(pattern, found.strip(), re.DOTALL) is not None
+    """Return whether `found` is what was wanted, where `...` stands for anything, and columns may be wider."""
+    pattern = re.escape(_narrow(wanted)).replace(re.escape("..."), ".*?")
+    return re.fullmatch(pattern, _narrow(found), re.DOTALL) is not None
+
+
+def _narrow(text: str) -> str:
+    return re.sub(r"(?<=\S) {2,}", "  ", text.strip())
 
 
 def _asked(block: Block, name: str) -> str | None:
