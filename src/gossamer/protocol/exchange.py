@@ -39,7 +39,8 @@ class Asked:
     tops: dict[Origin, int] = field(default_factory=dict)
     parts: int = 0
     size_bytes: int = 0
-    ended: bool = False
+    heard_at: float = 0.0
+    """When the last piece of the answer came."""
 
     def part(self, part: DeltaPart | RosterPart, size_bytes: int, bytes_max: int) -> None:
         """Stage one part.  Raise Malformed when the delta exceeds `bytes_max`."""
@@ -56,7 +57,7 @@ class Asked:
             self.deletes.update(part.deletes)
 
     def delta(self, end: DeltaEnd, theirs: VectorClock) -> Delta:
-        """Return the whole delta; `theirs` is the vector of the answerer's last `Known`."""
+        """Return the whole delta; `theirs` is the vector that `end` builds on."""
         if end.parts != self.parts:
             raise Malformed(f"a delta of {self.parts} parts that claims {end.parts}")
         known = theirs.copy()
@@ -67,6 +68,17 @@ class Asked:
             raise Malformed("a delta with deletes that its sender does not know")
         roster = self.roster if end.roster else None
         return Delta(self.since, known, self.siblings, self.deletes, roster, end.forgotten)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A vector that one end of a link told the other, by the number of the question it came with."""
+
+    number: int
+    vector: VectorClock
+
+
+NOTHING_TOLD = Told(0, VectorClock())
 
 
 @dataclass(slots=True, eq=False)
@@ -81,9 +93,11 @@ class Link:
     opened_at: float = 0.0
     control: deque[bytes] = field(default_factory=deque)
     asked: Asked | None = None
-    answer: Iterator[bytes] | None = None
-    sent_vector: VectorClock | None = None
-    heard_vector: VectorClock | None = None
+    answer: Answer | None = None
+    sent: Told = field(default_factory=lambda: NOTHING_TOLD)
+    """The vector of our last `Known`: our deltas end with what changed since."""
+    heard: Told = field(default_factory=lambda: NOTHING_TOLD)
+    """The vector of theirs."""
     cursor: int | None = None
     """The sequence of ours up to which batches were pushed here; None when none are."""
 
@@ -93,23 +107,34 @@ class Link:
         return self.asked is not None or self.answer is not None
 
 
-def answer(delta: Delta, number: int, told: VectorClock) -> Iterator[bytes]:
-    """Yield the messages of a delta, each encoded when the stream asks for it.
+class Answer:
+    """The messages of a delta, each encoded when the stream asks for it."""
 
-    `told` is the vector that our last `Known` on this link gave.
-    """
-    parts = 0
-    for siblings in _slices(delta.siblings):
-        deletes = {key: delta.deletes[key] for key in siblings if key in delta.deletes} if delta.deletes else {}
-        yield encode_part(number, siblings, deletes)
-        parts += 1
-    for origin, sequences in (delta.roster or {}).items():
-        ordered = sorted(sequences)
-        for at in range(0, len(ordered), ROSTER_SEQUENCES_MAX):
-            yield encode_message(RosterPart(number, origin, ordered[at : at + ROSTER_SEQUENCES_MAX]))
+    __slots__ = ("_messages", "ended")
+
+    def __init__(self, delta: Delta, number: int, told: Told) -> None:
+        self._messages = self._encoded(delta, number, told)
+        self.ended = False
+        """Whether the last message was given: then the next question may come at any moment."""
+
+    def next_message(self) -> bytes:
+        """Return the next message."""
+        return next(self._messages)
+
+    def _encoded(self, delta: Delta, number: int, told: Told) -> Iterator[bytes]:
+        parts = 0
+        for siblings in _slices(delta.siblings):
+            deletes = {key: delta.deletes[key] for key in siblings if key in delta.deletes} if delta.deletes else {}
+            yield encode_part(number, siblings, deletes)
             parts += 1
-    advanced = changed_since(delta.known, told)
-    yield encode_message(DeltaEnd(number, parts, advanced, delta.roster is not None, delta.forgotten))
+        for origin, sequences in (delta.roster or {}).items():
+            ordered = sorted(sequences)
+            for at in range(0, len(ordered), ROSTER_SEQUENCES_MAX):
+                yield encode_message(RosterPart(number, origin, ordered[at : at + ROSTER_SEQUENCES_MAX]))
+                parts += 1
+        advanced = changed_since(delta.known, told.vector)
+        self.ended = True
+        yield encode_message(DeltaEnd(number, parts, told.number, advanced, delta.roster is not None, delta.forgotten))
 
 
 def _slices(siblings: dict[Key, Held]) -> Iterator[dict[Key, Held]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
 from itertools import count
@@ -15,7 +16,7 @@ from ..wire.messages import Abort, DeltaEnd, DeltaPart, Known, RosterPart
 from .absence import Absence
 from .anti_entropy import AntiEntropy
 from .effects import Address, Close, Connect, Effect, Forked, LinkId, Synced, Wake
-from .exchange import WHOLE_PAIRS_MAX, Asked, Link, answer, known_message, whole_vector
+from .exchange import NOTHING_TOLD, WHOLE_PAIRS_MAX, Answer, Asked, Link, Told, known_message, whole_vector
 from .ledger import Ledger
 from .membership import Member, Membership
 
@@ -24,6 +25,8 @@ JOIN_SLICE_KEYS = 256
 PULL_BYTES_MAX = 64 << 10
 CONNECT_AGAIN_S = 1.0
 AUDIT_AGAIN_S = 30.0
+HALTED_S = 5.0
+"""A question whose answer has not moved for so long holds up no other."""
 
 
 class Exchanges:
@@ -93,9 +96,10 @@ class Exchanges:
 
     # -- asking ---------------------------------------------------------------------------------
 
-    def asking(self) -> int:
-        """Return how many of our questions are under way."""
-        return sum(link.asked is not None for link in self.links.values()) + len(self._joins)
+    def asking(self, now: float) -> int:
+        """Return how many of our questions are under way, those left out whose answer has come to a halt."""
+        asked = [link.asked for link in self.links.values() if link.asked is not None]
+        return sum(now - question.heard_at < HALTED_S for question in asked) + len(self._joins)
 
     def begin(self, member: Member, now: float) -> bool:
         """Exchange with `member`: open a stream if there is none.  Return whether it has begun."""
@@ -104,10 +108,10 @@ class Exchanges:
             self.connect(member.stream_address, now)
             return False
         # While a delta is being joined, our vector lies: what it brings would be asked for again.
-        if link.busy or self.waiting() or self.asking() >= self._room():
+        if link.busy or self.waiting() or self.asking(now) >= self._room():
             return False
         member.asked_at = now
-        self.ask(link, member, reply=False)
+        self.ask(link, member, now, reply=False)
         return True
 
     def _room(self) -> int:
@@ -115,18 +119,21 @@ class Exchanges:
         heads = self._ledger.state.known.heads.keys() - {self._ledger.origin}
         return self._options.exchanges_max if heads else 1
 
-    def _catching_up_with(self, member: Member) -> bool:
+    def _catching_up_with(self, member: Member, now: float) -> bool:
         """Whether what `member` knows is on its way already, on another link, or about to be joined."""
         return self.waiting() or any(
-            link.asked is not None and (link.boot == member.boot or self._room() == 1) for link in self.links.values()
+            link.asked is not None
+            and now - link.asked.heard_at < HALTED_S
+            and (link.boot == member.boot or self._room() == 1)
+            for link in self.links.values()
         )
 
-    def ask(self, link: Link, member: Member, *, reply: bool) -> None:
+    def ask(self, link: Link, member: Member, now: float, *, reply: bool) -> None:
         """Send our vector, to be answered with a delta."""
         vector = self._ledger.vector()
-        base = link.sent_vector or member.sent_base
-        link.asked = Asked(next(self._numbers), vector)
-        link.sent_vector = vector
+        base = link.sent.vector if link.sent.number else member.sent_base
+        link.asked = Asked(next(self._numbers), vector, heard_at=now)
+        link.sent = Told(link.asked.number, vector)
         if len(vector) > WHOLE_PAIRS_MAX:
             member.sent_base = vector
         self.send(link, encode_message(known_message(link.asked.number, vector, base, reply)))
@@ -139,16 +146,16 @@ class Exchanges:
         elif not link.busy and now - member.audited_at > AUDIT_AGAIN_S:
             member.audited_at = now
             self.divergences += 1
-            link.asked = Asked(next(self._numbers), VectorClock())
+            link.asked = Asked(next(self._numbers), VectorClock(), heard_at=now)
             self.audits.add(link.asked.number)
-            link.sent_vector = link.asked.since
+            link.sent = Told(link.asked.number, link.asked.since)
             self.send(link, encode_message(Known(link.asked.number, link.asked.since, None, True)))
 
     # -- answering ------------------------------------------------------------------------------
 
-    def known(self, link: Link, member: Member, message: Known, wall_ms: int) -> None:
+    def known(self, link: Link, member: Member, message: Known, now: float, wall_ms: int) -> None:
         """They told what they know: answer with what they lack, and ask in turn."""
-        base = link.heard_vector if link.heard_vector is not None else member.heard_base
+        base = link.heard.vector if link.heard.number else member.heard_base
         vector = whole_vector(message, base)
         if vector is None:
             self.send(link, encode_message(Abort(message.exchange, send_whole=True)))
@@ -157,7 +164,7 @@ class Exchanges:
             raise Malformed("a second question before the first was answered")
         if len(vector) > self._options.origins_max:
             raise Malformed(f"a vector of {len(vector)} origins, where {self._options.origins_max} are allowed")
-        link.heard_vector = vector
+        link.heard = Told(message.exchange, vector)
         if len(vector) > WHOLE_PAIRS_MAX:
             member.heard_base = vector
         answering = sum(other.answer is not None for other in self.links.values())
@@ -165,10 +172,10 @@ class Exchanges:
             self.send(link, encode_message(Abort(message.exchange)))
             return
         self.look_for_forks(vector, wall_ms)
-        if link.asked is None and not self._catching_up_with(member):
-            self.ask(link, member, reply=True)
+        if link.asked is None and not self._catching_up_with(member, now):
+            self.ask(link, member, now, reply=True)
         delta = self._ledger.snapshot_delta(vector)
-        link.answer = answer(delta, message.exchange, link.sent_vector or VectorClock())
+        link.answer = Answer(delta, message.exchange, link.sent)
         if link.cursor is not None and self._ledger.origin is not None:
             link.cursor = max(link.cursor, delta.known.sequence(self._ledger.origin))
         self._effects.append(Wake(link.number))
@@ -194,19 +201,26 @@ class Exchanges:
 
     # -- staging and joining --------------------------------------------------------------------
 
-    def staged(self, link: Link, member: Member, message: DeltaPart | RosterPart | DeltaEnd, size_bytes: int) -> None:
+    def staged(
+        self, link: Link, member: Member, message: DeltaPart | RosterPart | DeltaEnd, size_bytes: int, now: float
+    ) -> None:
         """A piece of the answer to our question; with the last, it may be joined."""
         asked = link.asked
         if asked is None or asked.number != message.exchange:
             return  # an answer to a question that was given up
         if isinstance(message, DeltaEnd):
             link.asked = None
-            delta = asked.delta(message, link.heard_vector or VectorClock())
+            theirs = link.heard if message.told else NOTHING_TOLD
+            if theirs.number != message.told:  # it builds on a vector that we could not make out: ask again
+                self._wants.want(member.boot, now)
+                return
+            delta = asked.delta(message, theirs.vector)
             if asked.number in self.audits:
                 self._compare(asked.number, delta)
             else:
                 self._joins.append((member.boot, delta))
         else:
+            asked.heard_at = now
             asked.part(message, size_bytes, self._options.delta_bytes_max)
 
     def _compare(self, number: int, theirs: Delta) -> None:
@@ -226,8 +240,8 @@ class Exchanges:
             return
         link.asked = None
         if message.send_whole:
-            link.sent_vector = member.sent_base = None
-            self.ask(link, member, reply=False)
+            link.sent, member.sent_base = NOTHING_TOLD, None
+            self.ask(link, member, now, reply=False)
         else:
             self._wants.want(member.boot, now + self._rng.uniform(0.05, 0.3))
 
@@ -278,10 +292,10 @@ class Exchanges:
             link.control.clear()
             return messages
         if link.answer is not None:
-            part = next(link.answer, None)
-            if part is not None:
-                return [part]
-            link.answer = None
+            message = link.answer.next_message()
+            if link.answer.ended:
+                link.answer = None
+            return [message]
         if link.cursor is None or self._ledger.outbox is None:
             return []
         return self._pull_batches(link)
@@ -297,7 +311,7 @@ class Exchanges:
                 found = outbox.after(link.cursor, PULL_BYTES_MAX)
         if found is None:  # fell off the ring
             if not link.busy and link.boot in self._membership.members:
-                self.ask(link, self._membership.members[link.boot], reply=False)
+                self.ask(link, self._membership.members[link.boot], -math.inf, reply=False)
                 return self.pull(link)
             return []
         if found:

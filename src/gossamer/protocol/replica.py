@@ -455,9 +455,9 @@ class Replica:
             case _ if link is None:
                 self.counts["messages for streams in datagrams"] += 1
             case Known():
-                self.exchanges.known(link, member, message, wall_ms)
+                self.exchanges.known(link, member, message, now, wall_ms)
             case DeltaPart() | RosterPart() | DeltaEnd():
-                self.exchanges.staged(link, member, message, size_bytes)
+                self.exchanges.staged(link, member, message, size_bytes, now)
             case Abort():
                 self.exchanges.aborted(link, member, message, now)
 

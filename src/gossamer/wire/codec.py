@@ -12,7 +12,7 @@
     known           [9, exchange, vector, base | null, reply]
     delta           [10, exchange, columns]
     roster          [11, exchange, origin, distances]
-    delta end       [12, exchange, parts, vector, roster, [[origin, sequence] ...]]
+    delta end       [12, exchange, parts, told, vector, roster, [[origin, sequence] ...]]
     settled query   [13, origin, sequence]
     settled         [14, origin, sequence]
     abort           [15, exchange, send whole]
@@ -117,7 +117,7 @@ def encode_message(message: Message) -> bytes:
             items = [Kind.ROSTER, m.exchange, m.origin, list(map(sub, m.sequences, [0, *m.sequences]))]
         case DeltaEnd() as m:
             forgotten = [[origin, sequence] for origin, sequence in m.forgotten.items()]
-            items = [Kind.DELTA_END, m.exchange, m.parts, _vector_items(m.advanced), m.roster, forgotten]
+            items = [Kind.DELTA_END, m.exchange, m.parts, m.told, _vector_items(m.advanced), m.roster, forgotten]
         case SettledQuery() as m:
             items = [Kind.SETTLED_QUERY, m.origin, m.sequence]
         case Settled() as m:
@@ -295,8 +295,8 @@ def _make_roster(exchange: int, origin: Origin, distances: list[int]) -> RosterP
     return RosterPart(exchange, origin, list(accumulate(distances)))
 
 
-def _make_end(exchange: int, parts: int, vector: Any, roster: bool, forgotten: list[Any]) -> DeltaEnd:
-    return DeltaEnd(exchange, parts, _vector(vector[:3]), roster, {origin: n for origin, n in forgotten})
+def _make_end(exchange: int, parts: int, told: int, vector: Any, roster: bool, forgotten: list[Any]) -> DeltaEnd:
+    return DeltaEnd(exchange, parts, told, _vector(vector[:3]), roster, dict(forgotten))
 
 
 _SHAPES: dict[int, _Shape] = {
@@ -337,7 +337,7 @@ _SHAPES: dict[int, _Shape] = {
     Kind.GOODBYE: _Shape(Goodbye, (_or_none(_is_origin), _is_sequence)),
     Kind.KNOWN: _Shape(_make_known, (_is_count, _is_vector, _or_none(_is_digest), _is_flag)),
     Kind.ROSTER: _Shape(_make_roster, (_is_count, _is_origin, _is_distances)),
-    Kind.DELTA_END: _Shape(_make_end, (_is_count, _is_count, _is_vector, _is_flag, _is_pairs)),
+    Kind.DELTA_END: _Shape(_make_end, (_is_count, _is_count, _is_count, _is_vector, _is_flag, _is_pairs)),
     Kind.SETTLED_QUERY: _Shape(SettledQuery, (_is_origin, _is_sequence)),
     Kind.SETTLED: _Shape(Settled, (_is_origin, _is_sequence)),
     Kind.ABORT: _Shape(Abort, (_is_count, _is_flag)),

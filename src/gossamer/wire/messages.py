@@ -174,11 +174,13 @@ class RosterPart:
 class DeltaEnd:
     """All parts have been sent; only now may they be joined.
 
-    `advanced` holds the pairs of the sender's vector that moved since its `Known`.
+    `advanced` holds the pairs of the sender's vector that moved since the `Known` that it
+    sent under the number `told`; all pairs, if `told` is 0.
     """
 
     exchange: int
     parts: int
+    told: int
     advanced: VectorClock
     roster: bool
     forgotten: dict[Origin, int] = field(default_factory=dict)
