@@ -1,4 +1,4 @@
-"""A sensor: publishes a reading a second, each of which vanishes when it is not renewed.
+"""A sensor: publishes a reading a second, which vanishes when it is not renewed.
 
 python temperature.py "bench 3"           what this machine's own sensor says, or its load
 python temperature.py "bench 3" --count 2  so many readings only
@@ -15,7 +15,6 @@ from pathlib import Path
 import gossamer
 
 SENSOR = Path("/sys/class/thermal/thermal_zone0/temp")
-INTERVAL_S = 1.0
 
 
 def reading() -> float:
@@ -30,6 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("name", help="where the sensor is")
     parser.add_argument("--count", type=int, default=-1, help="stop after so many readings")
+    parser.add_argument("--interval", type=float, default=1.0, metavar="S", help="seconds between them (default: 1)")
     arguments = parser.parse_args()
     stop = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stop.set())
@@ -38,10 +38,10 @@ def main() -> None:
         left = arguments.count
         while left:
             value = reading()
-            mesh.set(f"temperature/{arguments.name}", value, ttl=3 * INTERVAL_S, force=True)
+            mesh.set(f"temperature/{arguments.name}", value, ttl=3 * arguments.interval, force=True)
             print(arguments.name, value, flush=True)
             left -= 1
-            if left and stop.wait(INTERVAL_S):  # a pace, not a wait for others: nothing here waits for them
+            if left and stop.wait(arguments.interval):  # a pace, not a wait for others: nothing here waits for them
                 break
 
 

@@ -86,7 +86,7 @@ def test_the_board_shows_sensors_and_says_which_fell_silent(start: Callable[...,
     board = start("temperature_board.py")
     assert board.line() == "-- now --"
 
-    sensor = start("temperature.py", "bench 3", "--count", "1")
+    sensor = start("temperature.py", "bench 3", "--count", "1", "--interval", "0.3")
     value = sensor.line().removeprefix("bench 3 ")
 
     assert board.line() == f"bench 3: {value}"
