@@ -65,6 +65,12 @@ class Hints:
         if hint is not None and hint.until < math.inf:
             del self._hints[address]
 
+    def again(self, now: float) -> None:
+        """Somebody came back: the network has changed, so that all are worth an early attempt."""
+        for hint in self._hints.values():
+            hint.wait_s = self._options.retry_peers_s
+            hint.due = min(hint.due, now + self._rng.uniform(0, hint.wait_s))
+
     def due(self, now: float) -> list[Address]:
         """Return the addresses to try now; each is due again later."""
         due = [address for address, hint in self._hints.items() if hint.due <= now]

@@ -335,6 +335,8 @@ class Replica:
         """A stranger, or one back from the dead: get to know it, and catch up with it."""
         if self.ledger.alone:
             self.ledger.meet()
+        if member.left_at:
+            self.hints.again(now)
         if not self.leaving:
             self._send(member, self._introduction(reply_wanted=not member.introduced))
         if member.introduced:
