@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
 import pytest
+from scenes import mesh_of
 
 from gossamer.simulation import Simulation
 
@@ -24,13 +24,3 @@ def mesh(seed: int) -> Simulation:
 @pytest.fixture(name="mesh_of")
 def mesh_of_fixture(seed: int) -> Callable[..., Simulation]:
     return lambda names, **how: mesh_of(seed, names, **how)
-
-
-def mesh_of(seed: object, names: Iterable[str], *, settled: bool = True, **how: Any) -> Simulation:
-    """Return a mesh whose nodes have met."""
-    mesh = Simulation(seed)
-    for name in names:
-        mesh.add(name, skew_ms=mesh.rng.randint(-500, 500), **how)
-    if settled:
-        mesh.run(seconds=3)
-    return mesh

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from scenes import fill
-
-from conftest import mesh_of
+from scenes import fill, mesh_of
 
 SIZE_BYTES = 6000
 """About what the exchange below takes; cuts beyond it cut nothing."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from scenes import fill
+from scenes import fill, mesh_of
 
-from conftest import mesh_of
 from gossamer.options import Options
 from gossamer.simulation import Simulation
 from gossamer.wire.values import encode_value

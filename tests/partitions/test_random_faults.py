@@ -34,7 +34,9 @@ def test_whatever_happens_nothing_is_lost_for_hours():
 
 def test_a_life_is_the_same_in_another_process_whatever_its_hashes_are():
     def lived(hash_seed: str) -> str:
-        program = "from random_faults import RandomMesh; life = RandomMesh(7); life.live(); print(life.mesh.journal.hash)"
+        program = (
+            "from random_faults import RandomMesh; life = RandomMesh(7); life.live(); print(life.mesh.journal.hash)"
+        )
         done = subprocess.run(
             [sys.executable, "-c", program],
             cwd=Path(__file__).parent,

@@ -64,6 +64,10 @@ class FrameParser:
         return messages
 
     def _frame(self, flags: int, payload: bytes) -> bytes | None:
+        if flags & ~(MORE | DEFLATED):
+            raise Malformed(f"a frame with flags {flags:#x}, which nobody knows")
+        if flags & MORE and not payload:
+            raise Malformed("an empty frame that is not the last of its message")
         if flags & DEFLATED:
             payload = _inflated(payload)
         self._message_bytes += len(payload)

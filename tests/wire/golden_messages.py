@@ -1,0 +1,124 @@
+"""One message of each kind, or several where it has shapes, and the bytes that it must have for ever."""
+
+from __future__ import annotations
+
+from gossamer.crdt.dots import Dot
+from gossamer.crdt.vector_clock import VectorClock
+from gossamer.crdt.writes import Batch, Write, expiry_meta
+from gossamer.wire.codec import encode_batch
+from gossamer.wire.keys import SpaceKey
+from gossamer.wire.messages import (
+    Abort,
+    Beacon,
+    DeltaEnd,
+    DeltaPart,
+    Goodbye,
+    Introduce,
+    Known,
+    Message,
+    Peers,
+    Ping,
+    PingRequest,
+    Pong,
+    Repair,
+    RosterPart,
+    Settled,
+    SettledQuery,
+)
+
+PEER = bytes(range(16))
+BOOT = b"boot.......!"
+ANN, BOB = b"\x65\x00\x00\x00ann.....", b"\x65\x00\x00\x01bob....."
+DIGEST = b"digest of vector"
+STATE = b"digest of state!"
+VECTOR = VectorClock({ANN: 3, BOB: 700}, {ANN: b"tag3"})
+
+LONE = Batch(ANN, 0, 1, ["door"], [Write(1 << 40, ANN, 1, b"\xf5")])
+COALESCED = Batch(
+    ANN,
+    1,
+    9,
+    ["a", b"b", 3, ("t", None), SpaceKey(7, "x"), "gone"],
+    [
+        Write(100, ANN, 3, b"\x01", 0),
+        Write(101, ANN, 4, b"\x02", expiry_meta(0, 1_800_000_000_000)),
+        Write(101, ANN, 5, b"\x03", 4),
+        Write(105, ANN, 6, b"", 0),
+        Write(106, ANN, 8, b"\x05", 0),
+        Write(107, ANN, 9, None, 1),
+    ],
+    {0: (Dot(ANN, 1), Dot(BOB, 7)), 5: (Dot(BOB, 8),)},
+)
+PART = DeltaPart(
+    5,
+    {
+        "one": Write(50, ANN, 1, b"\x01"),
+        "two": (Write(60, BOB, 2, b"\x02"), Write(55, ANN, 2, b"\x03", expiry_meta(0, 7))),
+        "gone": None,
+    },
+    {"gone": (Dot(ANN, 3), Dot(BOB, 9)), "one": (Dot(BOB, 1),)},
+)
+
+
+def batch(rows: Batch, previous: bytes = b"\0\0\0\0") -> Message:
+    return encode_batch(rows, previous)
+
+
+GOLDEN: dict[str, tuple[Message, str]] = {
+    "beacon": (
+        Beacon(PEER, 47474, ANN, 3, DIGEST, STATE, 99, (BOOT,), False, 1000),
+        "8d0150000102030405060708090a0b0c0d0e0f19b9724c65000000616e6e2e2e2e2e2e0350646967657374206f662076"
+        "6563746f7250646967657374206f66207374617465211863814c626f6f742e2e2e2e2e2e2e21f41903e80101",
+    ),
+    "beacon of a reader": (
+        Beacon(PEER, 0, None, 0, DIGEST, None),
+        "8d0150000102030405060708090a0b0c0d0e0f00f60050646967657374206f6620766563746f72f60080f41903e80101",
+    ),
+    "introduce": (
+        Introduce(PEER, ANN, "bench:1", 47474, True, 0, 40001, BOOT),
+        "890250000102030405060708090a0b0c0d0e0f4c65000000616e6e2e2e2e2e2e6762656e63683a3119b972f500199c41"
+        "4c626f6f742e2e2e2e2e2e2e21",
+    ),
+    "batch of one write": (
+        batch(LONE),
+        "86034c65000000616e6e2e2e2e2e2e000144537fabf95818878164646f6f72f6811b00000100000000008141f5808080",
+    ),
+    "batch after coalescing": (
+        batch(COALESCED, b"tag1"),
+        "86034c65000000616e6e2e2e2e2e2e0109444009d40f586487866161416203826174f6a14107617864676f6e65860201"
+        "0101020182186485010004010186410141024103404105f686011b01a3185c5000000202040501824c65000000616e6e"
+        "2e2e2e2e2e4c65000001626f622e2e2e2e2e89000001000107050108",
+    ),
+    "repair": (Repair(ANN, 3, 900), "84044c65000000616e6e2e2e2e2e2e03190384"),
+    "ping": (Ping(12345, BOOT), "83051930394c626f6f742e2e2e2e2e2e2e21"),
+    "pong": (Pong(12345, 1_800_000_000_000), "83061930391b000001a3185c5000"),
+    "ping request": (
+        PingRequest(7, BOOT, "10.0.0.5", 40001),
+        "8507074c626f6f742e2e2e2e2e2e2e216831302e302e302e35199c41",
+    ),
+    "goodbye": (Goodbye(ANN, 3), "83084c65000000616e6e2e2e2e2e2e03"),
+    "known": (
+        Known(5, VECTOR, None, True),
+        "85090583581865000000616e6e2e2e2e2e2e65000001626f622e2e2e2e2e82031902bc487461673300000000f6f5",
+    ),
+    "known since a base": (
+        Known(6, VECTOR, DIGEST, False),
+        "85090683581865000000616e6e2e2e2e2e2e65000001626f622e2e2e2e2e82031902bc48746167330000000050646967"
+        "657374206f6620766563746f72f4",
+    ),
+    "delta": (
+        PART,
+        "830a05585289824c65000000616e6e2e2e2e2e2e4c65000001626f622e2e2e2e2e83636f6e656374776f64676f6e6582"
+        "0001820101821832810a82410141028086010002183741031a0007000289000101020003020109",
+    ),
+    "roster": (RosterPart(5, ANN, [1, 2, 9, 1000]), "840b054c65000000616e6e2e2e2e2e2e840101071903df"),
+    "delta end": (
+        DeltaEnd(5, 2, 4, VECTOR, True, {ANN: 2}),
+        "870c05020483581865000000616e6e2e2e2e2e2e65000001626f622e2e2e2e2e82031902bc487461673300000000f581"
+        "824c65000000616e6e2e2e2e2e2e02",
+    ),
+    "settled query": (SettledQuery(ANN, 3), "830d4c65000000616e6e2e2e2e2e2e03"),
+    "settled": (Settled(ANN, 3), "830e4c65000000616e6e2e2e2e2e2e03"),
+    "abort": (Abort(5, True), "830f05f5"),
+    "peers": (Peers(((BOOT, "10.0.0.5", 47474),)), "821081834c626f6f742e2e2e2e2e2e2e216831302e302e302e3519b972"),
+}

@@ -1,0 +1,169 @@
+"""Messages keep their bytes, survive the journey, and are skipped where they are newer than we."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cbor2
+import pytest
+from golden_messages import ANN, BOB, BOOT, GOLDEN, LONE, VECTOR
+from hypothesis import given
+from hypothesis import strategies as st
+from message_strategies import batches, messages
+
+from gossamer.crdt.vector_clock import VectorClock
+from gossamer.errors import Malformed
+from gossamer.wire.codec import decode_batch, decode_message, encode_batch, encode_message
+from gossamer.wire.framing import DATAGRAM_BODY_MAX
+from gossamer.wire.messages import Beacon, DeltaEnd, EncodedBatch, Kind, Known, Message, Peers, Repair
+
+
+def vectors_of(message: Message | None) -> list[VectorClock]:
+    match message:
+        case Known():
+            return [message.vector]
+        case DeltaEnd():
+            return [message.advanced]
+    return []
+
+
+def same(one: Message | None, other: Message | None) -> bool:
+    """Equal, down to the tags of vectors, which vectors leave out when they are compared."""
+    return one == other and [v.tags for v in vectors_of(one)] == [v.tags for v in vectors_of(other)]
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_a_message_has_the_bytes_that_it_always_had(name):
+    message, golden = GOLDEN[name]
+
+    assert encode_message(message).hex() == golden
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_the_bytes_that_a_message_always_had_are_still_understood(name):
+    message, golden = GOLDEN[name]
+
+    assert same(decode_message(bytes.fromhex(golden)), message)
+
+
+def test_every_kind_that_is_spoken_has_golden_bytes():
+    kept_for_later = {Kind.EVENTS, Kind.EVENTS_REPAIR, Kind.CALL, Kind.REPLY}
+
+    assert {bytes.fromhex(golden)[1] for _, golden in GOLDEN.values()} == set(Kind) - kept_for_later
+
+
+@given(messages)
+def test_every_message_survives_the_journey(message):
+    assert same(decode_message(encode_message(message)), message)
+
+
+@given(batches())
+def test_every_batch_survives_the_journey(batch):
+    encoded = encode_batch(batch, b"tag0")
+    received = decode_message(encoded.data)
+
+    assert received == encoded
+    assert isinstance(received, EncodedBatch)
+    assert decode_batch(received) == batch
+
+
+@given(messages, st.lists(st.text() | st.binary(), min_size=1, max_size=3))
+def test_what_a_newer_peer_adds_to_a_message_is_skipped(message, more):
+    items = cbor2.loads(encode_message(message))
+
+    assert same(decode_message(cbor2.dumps([*items, *more])), message)
+
+
+@given(st.integers(100, (1 << 64) - 1), st.lists(st.text() | st.binary(), max_size=5))
+def test_a_kind_that_only_newer_peers_know_is_skipped(kind, items):
+    assert decode_message(cbor2.dumps([kind, *items])) is None
+
+
+@given(messages, st.data())
+def test_a_message_that_lacks_an_item_is_refused(message, data):
+    items = cbor2.loads(encode_message(message))
+
+    with pytest.raises(Malformed):
+        decode_message(cbor2.dumps(items[: data.draw(st.integers(1, len(items) - 1))]))
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        {"not": "a list"},
+        [],
+        ["1"],
+        [True, b"x" * 16],
+        [Kind.REPAIR, ANN[:-1], 1, 2],
+        [Kind.REPAIR, ANN, -1, 2],
+        [Kind.REPAIR, ANN, 1, (1 << 53) + 1],
+        [Kind.REPAIR, ANN, True, 2],
+        [Kind.PING, 1, BOOT + b"!"],
+        [Kind.INTRODUCE, b"p" * 16, None, "n" * 257, 1, True, 0, 1, BOOT],
+        [Kind.INTRODUCE, b"p" * 16, None, "n", 65536, True, 0, 1, BOOT],
+        [Kind.BATCH, ANN, 3, 3, b"tag1", b"\x80"],
+        [Kind.BATCH, ANN, 3, 4, b"tag", b"\x80"],
+        [Kind.KNOWN, 1, [ANN + ANN, [1, 2], b"tag1tag2"], None, False],
+        [Kind.KNOWN, 1, [ANN, [0], b"tag1"], None, False],
+        [Kind.KNOWN, 1, [ANN, [1], b"tag"], None, False],
+        [Kind.KNOWN, 1, [ANN + BOB, [1], b"tag1"], None, False],
+        [Kind.ROSTER, 1, ANN, [1, 0]],
+        [Kind.DELTA_END, 1, 0, 0, [b"", [], b""], False, [[ANN, 1, 2]]],
+        [Kind.PEERS, [[BOOT, "host", 70_000]]],
+    ],
+)
+def test_a_message_that_contradicts_itself_is_refused(items):
+    plain = [item.value if isinstance(item, Kind) else item for item in items] if isinstance(items, list) else items
+
+    with pytest.raises(Malformed):
+        decode_message(cbor2.dumps(plain))
+
+
+def test_the_tag_of_a_batch_depends_on_all_batches_before_it():
+    one = encode_batch(replace(LONE), b"\0\0\0\0")
+    other = encode_batch(replace(LONE), b"\0\0\0\1")
+
+    assert one.columns == other.columns
+    assert one.tag != other.tag
+    assert encode_batch(replace(LONE), b"\0\0\0\0").tag == one.tag
+
+
+@given(batches(), batches())
+def test_batches_that_differ_have_tags_that_differ(one, other):
+    first, second = encode_batch(one, b"\0\0\0\0"), encode_batch(other, b"\0\0\0\0")
+
+    assert (first.tag == second.tag) == ((first.columns, first.until) == (second.columns, second.until))
+
+
+def test_a_beacon_and_a_repair_are_small():
+    beacon, repair = GOLDEN["beacon"][0], GOLDEN["repair"][0]
+    assert isinstance(beacon, Beacon)
+    assert isinstance(repair, Repair)
+
+    assert len(encode_message(replace(beacon, deaf_to=()))) <= 100
+    assert len(encode_message(repair)) <= 40
+
+
+def test_a_beacon_of_one_who_hears_sixteen_peers_badly_still_fits_a_datagram():
+    beacon = GOLDEN["beacon"][0]
+    assert isinstance(beacon, Beacon)
+
+    assert len(encode_message(replace(beacon, deaf_to=(BOOT,) * 16))) < DATAGRAM_BODY_MAX
+
+
+def test_a_thousand_peers_are_named_in_one_message_and_no_more():
+    entry = (BOOT, "10.0.0.5", 47474)
+
+    assert decode_message(encode_message(Peers((entry,) * 1024))) == Peers((entry,) * 1024)
+    with pytest.raises(Malformed):
+        decode_message(encode_message(Peers((entry,) * 1025)))
+
+
+def test_a_vector_of_ten_thousand_origins_takes_less_than_twenty_bytes_each():
+    heads = {number.to_bytes(12, "big"): number + 1 for number in range(10_000)}
+    known = Known(1, VectorClock(heads, dict.fromkeys(heads, b"tag1")))
+
+    data = encode_message(known)
+    assert len(data) < 20 * 10_000
+    assert same(decode_message(data), known)
+    assert VECTOR.digest() != known.vector.digest()
