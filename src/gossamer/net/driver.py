@@ -194,16 +194,15 @@ class Driver:
         return bool(alive) and self.replica.multicast and all(m.hears_by_multicast(now) for m in alive)
 
     async def _sleep(self, due: float) -> bool:
-        """Wait until `due` or until woken; return whether the digest should be looked after."""
-        state = self.replica.ledger.state
-        behind = bool(state.digest.touched)
+        """Wait until `due` or until woken; return whether it was quiet for long enough to look after the digest."""
         wait_s = max(0.0, due - time.monotonic())
-        with trio.move_on_after(min(wait_s, QUIET_S) if behind else wait_s):
+        quiet = wait_s > QUIET_S and bool(self.replica.ledger.state.digest.touched)
+        with trio.move_on_after(QUIET_S if quiet else wait_s):
             await self._woken.wait()
-        woken = self._woken.is_set()
-        if woken:
+        if self._woken.is_set():
             self._woken = trio.Event()
-        return behind and not woken
+            return False
+        return quiet
 
     async def _digest(self) -> None:
         """Bring the state digest up to date, in slices, while nothing else happens."""

@@ -23,7 +23,22 @@ from typing import Any
 
 from ..crdt.clock import STAMP_MAX
 from ..crdt.dots import ORIGIN_BYTES, SEQUENCE_MAX, Dot, Origin
-from ..crdt.writes import EXPIRES, EXPIRY_UNIT, Batch, Held, Key, Write, each, make_writes, pack
+from ..crdt.writes import (
+    EXPIRES,
+    EXPIRY_UNIT,
+    META,
+    ORIGIN,
+    SEQUENCE,
+    STAMP,
+    VALUE,
+    Batch,
+    Held,
+    Key,
+    Write,
+    each,
+    make_writes,
+    pack,
+)
 from ..errors import Malformed
 from .heads import ARRAY, NULL, encode_bytes, encode_integer, encode_text, head
 from .keys import keys_from_wire, keys_to_wire
@@ -74,7 +89,8 @@ def _lone_write(batch: Batch) -> bytes:
 def batch_columns(batch: Batch) -> list[Any]:
     """Return the columns of `batch`."""
     writes = batch.writes
-    stamps, _, sequences, values, metas = zip(*writes, strict=True) if writes else ((),) * 5
+    stamps, sequences = list(map(STAMP, writes)), list(map(SEQUENCE, writes))
+    values, metas = list(map(VALUE, writes)), list(map(META, writes))
     table = _OriginTable()
     past: list[int] = []
     if batch.past:
@@ -146,7 +162,8 @@ def part_columns(siblings: dict[Key, Held], deletes: dict[Key, tuple[Dot, ...]])
                 more += (len(keys), table.index(write.origin), write.sequence, write.stamp, write.value, write.meta)
             keys.append(key)
             firsts.append(held[0])
-    stamps, owners, sequences, values, metas = zip(*firsts, strict=True) if firsts else ((),) * 5
+    stamps, owners, sequences = list(map(STAMP, firsts)), map(ORIGIN, firsts), list(map(SEQUENCE, firsts))
+    values, metas = list(map(VALUE, firsts)), list(map(META, firsts))
     keys += bare
     flat: list[int] = []
     if deletes:
