@@ -159,7 +159,6 @@ class BlockingMesh(MeshHandle):
 
     def _start_listening(self) -> None:
         super()._start_listening()
-        self._before_use()
         self._listening()
 
     def _listening(self) -> ListenerThread:

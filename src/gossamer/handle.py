@@ -244,6 +244,7 @@ class MeshHandle(MeshMapping):
         self._listeners.remove(listener)
 
     def _start_listening(self) -> None:
+        self._before_use()
         self._watchers.watch(self._feed)
 
     # -- knowing --------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import queue
 import signal
 import subprocess
@@ -34,7 +36,11 @@ class Script:
 
     def __init__(self, source: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", source], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", source],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         self._said: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._errors: list[str] = []
@@ -56,7 +62,7 @@ class Script:
         try:
             return self._said.get(timeout=within_s)
         except queue.Empty:
-            self.process.kill()
+            self.kill()
             raise AssertionError(f"it said nothing within {within_s} s; stderr: {self.errors()}") from None
 
     def interrupt(self) -> None:
@@ -77,9 +83,10 @@ class Script:
         return "".join(self._errors)
 
     def kill(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(5)
+        """End it and its children, if they have not ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(5)
         for reader in self._readers:
             reader.join(5)
         for pipe in (self.process.stdout, self.process.stderr):

@@ -6,10 +6,10 @@ the tasks that were started inside it for as long as it is open.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 
 from ..crdt.writes import Key
+from ..protocol.ledger import Ledger
 
 Row = tuple[bytes | None, int]
 """What a batch holds for a key: the encoded value, or None to delete it, and its flags."""
@@ -18,16 +18,16 @@ Row = tuple[bytes | None, int]
 class Batch:
     """Rows by key, in the order in which the keys were first written.  Once taken, it takes nothing more."""
 
-    __slots__ = ("_lock", "_rows", "_taken")
+    __slots__ = ("_ledger", "_rows", "_taken")
 
-    def __init__(self, lock: AbstractContextManager[object]) -> None:
-        self._lock = lock
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger  # and not its lock: a fork's child has another
         self._rows: dict[Key, Row] = {}
         self._taken = False
 
     def put(self, key: Key, row: Row) -> bool:
         """Collect a write; return whether there was still time."""
-        with self._lock:
+        with self._ledger.lock:
             if not self._taken:
                 self._rows[key] = row
             return not self._taken
@@ -38,12 +38,12 @@ class Batch:
 
     def rows(self) -> list[tuple[Key, Row]]:
         """Return what is collected so far."""
-        with self._lock:
+        with self._ledger.lock:
             return list(self._rows.items())
 
     def take(self) -> list[tuple[Key, Row]]:
         """Return all that was collected, and collect no more."""
-        with self._lock:
+        with self._ledger.lock:
             self._taken = True
             rows = list(self._rows.items())
             self._rows.clear()

@@ -282,7 +282,7 @@ class MeshMapping(DictLike[Any]):
         if self._batches.current() is not None:
             yield
             return
-        batch = Batch(self._ledger.lock)
+        batch = Batch(self._ledger)
         token = self._batches.enter(batch)
         with self._ledger.lock:
             self._detour += 1
@@ -316,6 +316,8 @@ class MeshMapping(DictLike[Any]):
 
     def entry(self, key: Any) -> Entry:
         """Return the visible write of `key`: value, writer, time.  Raise KeyError if there is none."""
+        if self._detour:
+            self._before_use()
         write = winner(self._live.get(key), self._wall_ms())
         if write is None or type(key) is SpaceKey:
             raise KeyError(key)
@@ -327,6 +329,8 @@ class MeshMapping(DictLike[Any]):
         With `key`, a tuple of `Entry`, empty if there is no conflict; without, a dict of
         such tuples by key, O(n).  The next write of a key replaces them all.
         """
+        if self._detour:
+            self._before_use()
         now_ms = self._wall_ms()
         if key is not _ABSENT:
             return tuple(entry_of(key, w, self._writer_of) for w in rivals(self._live.get(key), now_ms))
