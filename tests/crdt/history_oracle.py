@@ -34,6 +34,9 @@ class Oracle:
         self._made: list[tuple[Key, Write]] = []
         self._bit_of: dict[Dot, int] = {}
         self._past: list[int] = []
+        self._needs: list[int] = []
+        self._of_key: dict[Key, int] = {}
+        self._ends = 0
         self._known: dict[Origin, list[int]] = {}
         self._dead: dict[Origin, list[int]] = {}
         self._puts = 0
@@ -69,6 +72,9 @@ class Oracle:
         self._made.append((key, write))
         self._bit_of[write.dot] = bit
         self._past.append(past)
+        self._of_key[key] = self._of_key.get(key, 0) | 1 << bit
+        if past & self._puts:
+            self._ends |= 1 << bit
         if write.value is not None:
             self._puts |= 1 << bit
         if write.expires_ms:
@@ -76,6 +82,11 @@ class Oracle:
         known, dead = self._known.setdefault(write.origin, [0]), self._dead.setdefault(write.origin, [0])
         if write.sequence != len(known):
             raise Wrong(f"I3: {write.dot} does not follow {len(known) - 1}")
+        before = self._bit_of.get(Dot(write.origin, write.sequence - 1))
+        needs = 1 << bit | (0 if before is None else self._needs[before])
+        for dot in seen:
+            needs |= self._needs[self._bit_of[dot]]
+        self._needs.append(needs)
         known.append(known[-1] | 1 << bit)
         dead.append(dead[-1] | past)
 
@@ -127,6 +138,34 @@ class Oracle:
         if shown != wanted:
             raise Wrong(f"shows {shown}, must show {wanted}")
         self._check_batches(state)
+        self._check_answers(state, held)
+
+    def _check_answers(self, state: LWWMap, held: int) -> None:
+        """Whatever ended another write, and is not live, must show in the deltas of all who know it.
+
+        Somebody may know the write that was ended, and not its end.  He is told of a
+        key if one of its live writes or kept deletes is unknown to him, and gets a
+        roster if a forgotten delete is.  Of these there must be one that nobody knows
+        without knowing the end as well.
+        """
+        ended = self._known_bits(state.known.heads) & self._ends & ~held
+        for origin, sequence in state.forgotten.items():
+            ended &= ~self._needs[self._bit_of[Dot(origin, sequence)]]
+        if not ended:
+            return
+        for key, of_key in self._of_key.items():
+            silent = ended & of_key
+            if silent:
+                for dot in (*(w.dot for w in each(state.live.get(key))), *state.deletes.get(key, ())):
+                    silent &= ~self._needs[self._bit_of[Dot(*dot)]]
+            for _, write in self.writes(silent):
+                raise Wrong(f"unheard: no delta would tell that {write} of {key!r} replaced something")
+
+    def _known_bits(self, heads: Mapping[Origin, int]) -> int:
+        known = 0
+        for origin, sequence in heads.items():
+            known |= self._known[origin][sequence]
+        return known
 
     def _held(self, state: LWWMap) -> int:
         held = 0

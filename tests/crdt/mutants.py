@@ -351,6 +351,10 @@ def expired_entry_dropped_without_a_record(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LWWMap, "bury", bury)
 
 
+def burial_not_recorded_by_those_who_hear_of_it(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Joining, "_keep_buried", lambda self, key, before, after: None)
+
+
 def expired_entry_dropped_without_grace(patch: pytest.MonkeyPatch) -> None:
     bury = LWWMap.bury
     patch.setattr(LWWMap, "bury", lambda self, now_ms, grace_ms: bury(self, now_ms, 0))

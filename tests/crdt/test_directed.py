@@ -650,6 +650,26 @@ def test_a_put_that_expired_and_was_dropped_keeps_what_it_replaced_dead():
     assert shown(world, 0) == shown(world, 1) == {}
 
 
+def test_a_burial_that_was_forgotten_is_told_by_those_who_held_the_write_until_they_heard():
+    world = mesh(0, 0, 0)
+    world.write(2, {"k": put("old")})
+    world.catch_up(1, 2)
+    world.write(1, {"k": put("short", ttl_ms=5)})
+    world.catch_up(0, 1)
+    world.wall_ms += 2 * GRACE_MS
+    world.bury(0)
+    world.forget(0, ["k"])
+    world.write(0, {"k": put("never sent")})
+    world.write(0, {"k": DELETE})
+    world.post(0, [2])
+    receive_all(world, 2)
+
+    world.catch_up(1, 0)
+    world.catch_up(2, 1)
+
+    assert shown(world, 2) == {}
+
+
 def test_a_delta_does_not_bring_back_a_put_that_was_dropped_here():
     world = mesh(0, 0)
     world.write(1, {"k": put("concurrent")})

@@ -91,6 +91,10 @@ PROTECTED_BY = [
         directed.test_a_put_that_expired_and_was_dropped_keeps_what_it_replaced_dead,
     ),
     (
+        mutants.burial_not_recorded_by_those_who_hear_of_it,
+        directed.test_a_burial_that_was_forgotten_is_told_by_those_who_held_the_write_until_they_heard,
+    ),
+    (
         mutants.expired_entry_dropped_without_grace,
         directed.test_a_fast_clock_does_not_take_a_value_from_one_whose_clock_is_slow,
     ),
@@ -107,7 +111,6 @@ SELDOM_SHOWN = {
     mutants.roster_skipped_by_one_no_longer_empty,
     mutants.foreign_removed_put_coalesced_away,
     mutants.stamps_without_a_ceiling,
-    mutants.expired_entry_dropped_without_a_record,
     mutants.digest_over_re_encoded_bytes,
 }
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from .dots import Dot, Origin
 from .lww_map import LWWMap
-from .writes import META, ORIGIN, SEQUENCE, Delta, Held, Key, Replaced, Write, each, make_replaced, pack
+from .writes import EXPIRES, META, ORIGIN, SEQUENCE, Delta, Held, Key, Replaced, Write, each, make_replaced, pack
 
 
 class Joining:
@@ -132,7 +132,7 @@ class Joining:
                 if after is before:
                     continue
             state.store(key, before, after)
-            if key in self.delta.deletes:
+            if before is not None:
                 self._keep_buried(key, before, after)
             replaced.append(Replaced(key, before, after))
         for origin, rows in self._rows.items():
@@ -150,12 +150,21 @@ class Joining:
         return replaced
 
     def _keep_buried(self, key: Key, before: Held, after: Held) -> None:
-        """Take over the records of writes that expired and were dropped there, and that were live here until now.
+        """Record the writes that end here now and may have ended there by expiry, not by another write.
 
-        Their dots are known, so that nothing else would tell those who ask us.
+        Their dots are known here, so that the sender tells nothing of a burial that it
+        has forgotten; and without a record nothing would tell those who ask us, and
+        still hold what these writes had replaced.  A later write of the same origin
+        does tell them: who lacks the earlier one lacks it too.
         """
-        dropped = {write.dot for write in each(before)} - {write.dot for write in each(after)}
-        dots = tuple(dot for dot in self.delta.deletes[key] if dot in dropped)
+        left = each(after)
+        dots = tuple(
+            write.dot
+            for write in each(before)
+            if write.meta & EXPIRES
+            and write not in left
+            and not any(other.origin == write.origin and other.sequence > write.sequence for other in left)
+        )
         for origin, _ in dots:
             self.state.logs[origin].stale -= 1
         if dots:
