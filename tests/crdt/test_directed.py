@@ -301,6 +301,11 @@ def test_an_open_batch_counts_keys_values_flags_and_what_is_replaced(key, key_by
 
     assert unsent.size_bytes == ROW_BYTES + key_bytes + 2 * DOT_BYTES
 
+    state.apply(Batch(TWO, 1, 2, [key], [Write(1, TWO, 2, b"theirs again")]))
+    unsent.add(key, *state.write(ONE, key, b"x", 1))
+
+    assert unsent.size_bytes == ROW_BYTES + key_bytes + 1 + 3 * DOT_BYTES
+
 
 def test_held_batches_stay_within_their_bytes_and_the_farthest_goes_first():
     batches = [Batch(ONE, n, n + 1, [f"k{n}"], [Write(1, ONE, n + 1, b"v")]) for n in range(4)]
@@ -317,6 +322,16 @@ def test_held_batches_stay_within_their_bytes_and_the_farthest_goes_first():
 
     assert state.known.sequence(ONE) == 3
     assert (len(waiting), waiting.size_bytes) == (0, 0)
+
+
+def test_a_held_batch_that_comes_again_takes_no_more_room():
+    batch = Batch(ONE, 1, 2, ["k"], [Write(1, ONE, 2, b"v")])
+    waiting = Waiting(bytes_max=100)
+
+    for _ in range(5):
+        waiting.add(batch, 60)
+
+    assert (len(waiting), waiting.size_bytes) == (1, 60)
 
 
 def test_a_batch_too_large_to_hold_costs_no_other_its_place():
