@@ -33,6 +33,7 @@ BURST_S = 0.001
 """While a program keeps writing, the loop looks at the outbox so often without being woken."""
 REFRESH_S = 3.0
 FOREIGN_MAX = 256
+"""Strangers that are counted, and told of, each once."""
 QUIET_S = 0.25
 """After so long without a write, the state digest is brought up to date."""
 DIGEST_SLICE_KEYS = 200
@@ -79,6 +80,7 @@ class Driver:
         self._on_heard = on_heard
         self.hearing = False
         """Whether what was received is being applied: `on_heard` follows, so nobody need be woken for it."""
+        self._strangers: set[Address] = set()
         self._links: dict[LinkId, _LiveLink] = {}
         self._numbers = 0
         self._token: trio.lowlevel.TrioToken | None = None
@@ -251,16 +253,19 @@ class Driver:
 
     def _refuse(self, cause: Cause, datagram: bytes, source: Address) -> None:
         self.refused[cause.name.lower().replace("_", " ")] += 1
-        if cause is Cause.FOREIGN_MESH and len(self.foreign) < FOREIGN_MAX:
-            tag = self.sealer.foreign(datagram)
-            name = (tag.hex() if tag else "", source[0])
-            if name not in self.foreign:
-                logger.info(
-                    "a peer of another mesh or with another secret is at %s (tag %s): to meet it, give both the "
-                    "same name and secret",
-                    *name[::-1],
-                )
-            self.foreign[name] += 1
+        if cause is not Cause.FOREIGN_MESH:
+            return
+        tag = self.sealer.foreign(datagram)
+        stranger = (tag.hex() if tag else "", source[0])
+        if stranger not in self.foreign:
+            if len(self.foreign) >= FOREIGN_MAX:
+                return
+            logger.info(
+                "a peer of another mesh or with another secret is at %s (tag %s): to meet it, give both the "
+                "same name and secret",
+                *reversed(stranger),
+            )
+        self.foreign[stranger] += 1
 
     # -- effects --------------------------------------------------------------------------------
 
@@ -314,7 +319,7 @@ class Driver:
             with self.calling():
                 stream = await self.network.connect(to)
         except (NetworkError, Refused) as error:
-            logger.debug("no stream to %s:%s: %s", *to, error)
+            self._tell_of_failure(to, error)
             self.replica.connect_failed(to, time.monotonic())
             self.perform()
             return
@@ -322,6 +327,14 @@ class Driver:
             await self._run_link(stream, to, outgoing=True)
         finally:
             stream.abort()
+
+    def _tell_of_failure(self, to: Address, error: Exception) -> None:
+        """Warn, once, of one who answers and is not of our mesh: to try again will not help."""
+        tell = logger.debug
+        if isinstance(error, Refused) and to not in self._strangers and len(self._strangers) < FOREIGN_MAX:
+            self._strangers.add(to)
+            tell = logger.warning
+        tell("no stream to %s:%s: %s.  Peers meet if both name and secret are equal", *to, error)
 
     async def _on_stream(self, stream: Stream) -> None:
         await self._run_link(stream, stream.address, outgoing=False)
