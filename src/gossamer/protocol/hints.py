@@ -73,12 +73,11 @@ class Hints:
 
     def due(self, now: float) -> list[Address]:
         """Return the addresses to try now; each is due again later."""
+        for address in [address for address, hint in self._hints.items() if hint.until <= now]:
+            del self._hints[address]
         due = [address for address, hint in self._hints.items() if hint.due <= now]
         for address in due:
             hint = self._hints[address]
-            if hint.until <= now:
-                del self._hints[address]
-                continue
             hint.due = now + hint.wait_s * self._rng.uniform(0.8, 1.2)
             if hint.until < math.inf:
                 hint.wait_s = min(WAIT_MAX_S, 2 * hint.wait_s)
