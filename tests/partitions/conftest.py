@@ -10,7 +10,7 @@ from scenes import mesh_of
 from gossamer.simulation import Simulation
 
 
-@pytest.fixture(params=range(3))
+@pytest.fixture(params=[0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
 def seed(request: pytest.FixtureRequest) -> int:
     number: int = request.param
     return number
