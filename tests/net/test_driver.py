@@ -249,15 +249,16 @@ async def test_garbage_on_a_stream_ends_that_stream_alone(two, until, caplog):
         stream = await other.network.connect(("127.0.0.1", one.network.stream_port))
         await stream.send(b"\x00\x00\x00\x05hello")
         with trio.fail_after(5):
-            while await ended(stream):
+            while await more(stream):
                 pass
+        stream.abort()
         assert one.driver.refused["malformed on a stream"] == 1
         one.write("x", b"\x01")
         await until(lambda: other.shown == {"x": b"\x01"})
 
 
-async def ended(stream):
-    """Read on; false at the end, however it came."""
+async def more(stream):
+    """Read on; nothing at the end, however it came."""
     from gossamer.errors import NetworkError
 
     try:
