@@ -155,7 +155,7 @@ def test_a_loss_that_all_have_is_answered_by_multicast_and_not_to_each():
         mesh.settle(within_s=5)
 
         assert mesh.traffic.count("batch", way="unicast") < 15
-        assert mesh.traffic.count("delta end") == 0
+        assert mesh.traffic.count("delta end") <= 4  # of those whose beacons came in between
 
 
 def test_disorder_alone_costs_no_request():

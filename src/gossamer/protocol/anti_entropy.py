@@ -96,9 +96,10 @@ class AntiEntropy:
         """Exchange with `boot` at `due`, or earlier if that was planned."""
         self.wanted[boot] = min(due, self.wanted.get(boot, math.inf))
 
+    def next_wanted(self) -> float:
+        """Return when an exchange is due."""
+        return min(self.wanted.values(), default=math.inf)
+
     def next_due(self) -> float:
         """Return when something is due."""
-        return min(
-            min((gap.due for gap in self.gaps.values()), default=math.inf),
-            min(self.wanted.values(), default=math.inf),
-        )
+        return min(min((gap.due for gap in self.gaps.values()), default=math.inf), self.next_wanted())

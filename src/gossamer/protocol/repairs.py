@@ -53,17 +53,20 @@ class Repairs:
                 if origin != batch.origin and known.sequence(origin) < sequence:
                     self._wants.missing(origin, known.sequence(origin), sequence, now, count)
 
-    def compare(self, member: Member, beacon: Beacon, now: float) -> None:
-        """A beacon shows what its sender knows: the same as we, or something that one of us lacks."""
+    def compare(self, member: Member, beacon: Beacon, now: float) -> int | None:
+        """A beacon shows what its sender knows: the same as we, or something that one of us lacks.
+
+        Return our own head at the moment when both knew the same; None if they do not.
+        """
         ledger = self._ledger
-        vector_digest, state_digest, _ = ledger.digests()
+        vector_digest, state_digest, head = ledger.digests()
         if beacon.vector_digest == vector_digest:
             self._wants.wanted.pop(member.boot, None)
             member.equal = True
             self._absence.end(now)
             if None not in (state_digest, beacon.state_digest) and state_digest != beacon.state_digest:
                 self._exchanges.audit(member, now)
-            return
+            return head
         member.equal = False
         known = ledger.state.known
         if beacon.origin is not None and beacon.head > known.sequence(beacon.origin):
@@ -71,6 +74,7 @@ class Repairs:
             self._wants.missing(beacon.origin, known.sequence(beacon.origin), beacon.head, now, count)
         elif member.boot not in self._wants.wanted:
             self._wants.want(member.boot, now + self._wants.jitter_s(member.interval_s))
+        return None
 
     # -- asking ---------------------------------------------------------------------------------
 

@@ -496,11 +496,11 @@ class Replica:
             self.exchanges.forked(beacon.origin, wall_ms)
         if not member.introduced:
             self._send(member, self._introduction(reply_wanted=True))
-        self.repairs.compare(member, beacon, now)
-        if member.equal:
-            self.confirm_all(member)
-        else:
+        agreed_head = self.repairs.compare(member, beacon, now)
+        if agreed_head is None:
             self.timers.soon(now)
+        else:
+            self.confirm_all(member, agreed_head)
 
     def _pong(self, member: Member, message: Pong, link: Link | None, now: float, wall_ms: int) -> None:
         relayed = self._relayed.pop(message.nonce, None)
@@ -552,17 +552,16 @@ class Replica:
             member.confirmed[origin] = sequence
             self.effects.append(Confirmed(member.boot, origin, sequence))
 
-    def confirm_all(self, member: Member) -> None:
-        """Its vector equals ours: it knows what we know."""
-        origin, sequence = self.ledger.origin, self.ledger.head()
+    def confirm_all(self, member: Member, head: int) -> None:
+        """Its vector equalled ours when our own head was `head`: it knows what we knew then."""
+        known, origin = self.ledger.state.known, self.ledger.origin
         if origin is not None:
-            self._confirmed(member, origin, sequence)
+            self._confirmed(member, origin, head)
             link = self.exchanges.link_of(member)
             if link is not None and link.cursor is not None:
-                link.cursor = max(link.cursor, sequence)
-        known = self.ledger.state.known
+                link.cursor = max(link.cursor, head)
         for asked, wanted in self.questions:
-            if known.sequence(asked) >= wanted:
+            if asked != origin and known.sequence(asked) >= wanted:
                 self._confirmed(member, asked, wanted)
 
     # -- sending --------------------------------------------------------------------------------

@@ -133,30 +133,32 @@ class Timers:
 
     def _exchange(self, now: float) -> None:
         replica = self._replica
-        digest: bytes | None = None
-        for boot, due in sorted(replica.wants.wanted.items(), key=lambda item: item[1]):
+        wants = replica.wants
+        if wants.next_wanted() > now:
+            return
+        digest, _, head = replica.ledger.digests()
+        for boot, due in sorted(wants.wanted.items(), key=lambda item: item[1]):
             if due > now:
                 break
             member = replica.membership.members.get(boot)
             if member is None or not member.alive or member.synced_at >= max(member.beacon_at, due):
-                del replica.wants.wanted[boot]
+                del wants.wanted[boot]
                 continue
-            digest = digest or replica.ledger.digests()[0]
             if member.vector_digest == digest:
-                del replica.wants.wanted[boot]
-                replica.confirm_all(member)
+                del wants.wanted[boot]
+                replica.confirm_all(member, head)
                 continue
             if (
                 self._flowing(now)
                 and not member.steady
                 and now - member.asked_at < FLOWING_INTERVALS * member.interval_s
             ):
-                replica.wants.wanted[boot] = now + member.interval_s
+                wants.wanted[boot] = now + member.interval_s
                 continue
             if replica.exchanges.begin(member, now):
-                del replica.wants.wanted[boot]
+                del wants.wanted[boot]
             else:
-                replica.wants.wanted[boot] = now + replica.rng.uniform(0.02, 0.1)
+                wants.wanted[boot] = now + replica.rng.uniform(0.02, 0.1)
 
     def _flowing(self, now: float) -> bool:
         """Whether writes have been arriving or made within the last interval."""
