@@ -59,6 +59,21 @@ PART = DeltaPart(
     {"gone": (Dot(ANN, 3), Dot(BOB, 9)), "one": (Dot(BOB, 1),)},
 )
 
+KEYS = Batch(
+    BOB,
+    6,
+    12,
+    [None, -1, (1 << 64) - 1, (), ("a", ("b", b"c", 7)), SpaceKey(255, ("queue", 0))],
+    [Write((1 << 62) - 1, BOB, 7 + n, b"\xf6") for n in range(6)],
+)
+GONE = Batch(BOB, (1 << 53) - 1, 1 << 53, [7], [Write(3 << 16, BOB, 1 << 53, None)], {0: (Dot(BOB, (1 << 53) - 1),)})
+GOLDEN_BATCHES = {
+    "batch of one write": LONE,
+    "batch after coalescing": COALESCED,
+    "batch of keys of all types": KEYS,
+    "batch of a delete, the last that there can be": GONE,
+}
+
 
 def batch(rows: Batch, previous: bytes = b"\0\0\0\0") -> Message:
     return encode_batch(rows, previous)
@@ -89,6 +104,16 @@ GOLDEN: dict[str, tuple[Message, str]] = {
         "0101020182186485010004010186410141024103404105f686011b01a3185c5000000202040501824c65000000616e6e"
         "2e2e2e2e2e4c65000001626f622e2e2e2e2e89000001000107050108",
     ),
+    "batch of keys of all types": (
+        batch(KEYS, b"tag6"),
+        "86034c65000001626f622e2e2e2e2e060c44527a74ba583d8786f6201bffffffffffffffff80826161836162416307a1"
+        "41ff8265717565756500f6811b3fffffffffffffff8641f641f641f641f641f641f6808080",
+    ),
+    "batch of a delete, the last that there can be": (
+        batch(GONE, b"tagN"),
+        "86034c65000001626f622e2e2e2e2e1b001fffffffffffff1b002000000000000044908fde965827878107f6811a0003"
+        "000081f680814c65000001626f622e2e2e2e2e8300001b001fffffffffffff",
+    ),
     "repair": (Repair(ANN, 3, 900), "84044c65000000616e6e2e2e2e2e2e03190384"),
     "ping": (Ping(12345, BOOT), "83051930394c626f6f742e2e2e2e2e2e2e21"),
     "pong": (Pong(12345, 1_800_000_000_000), "83061930391b000001a3185c5000"),
@@ -111,14 +136,23 @@ GOLDEN: dict[str, tuple[Message, str]] = {
         "830a05585289824c65000000616e6e2e2e2e2e2e4c65000001626f622e2e2e2e2e83636f6e656374776f64676f6e6582"
         "0001820101821832810a82410141028086010002183741031a0007000289000101020003020109",
     ),
+    "delta of nothing": (DeltaPart(5), "830a054a89808080808080808080"),
+    "delta of keys of all types": (
+        DeltaPart((1 << 64) - 1, {key: Write(9 << 16, BOB, 9 - n, b"", 4) for n, key in enumerate(KEYS.keys)}),
+        "830a1bffffffffffffffff585489814c65000001626f622e2e2e2e2e86f6201bffffffffffffffff8082616183616241"
+        "6307a141ff82657175657565000086092020202020811a00090000864040404040408c00040104020403040404050480"
+        "80",
+    ),
     "roster": (RosterPart(5, ANN, [1, 2, 9, 1000]), "840b054c65000000616e6e2e2e2e2e2e840101071903df"),
     "delta end": (
         DeltaEnd(5, 2, 4, VECTOR, True, {ANN: 2}),
         "870c05020483581865000000616e6e2e2e2e2e2e65000001626f622e2e2e2e2e82031902bc487461673300000000f581"
         "824c65000000616e6e2e2e2e2e2e02",
     ),
+    "delta end of nothing": (DeltaEnd(5, 0, 0, VectorClock(), False), "870c05000083408040f480"),
     "settled query": (SettledQuery(ANN, 3), "830d4c65000000616e6e2e2e2e2e2e03"),
     "settled": (Settled(ANN, 3), "830e4c65000000616e6e2e2e2e2e2e03"),
     "abort": (Abort(5, True), "830f05f5"),
     "peers": (Peers(((BOOT, "10.0.0.5", 47474),)), "821081834c626f6f742e2e2e2e2e2e2e216831302e302e302e3519b972"),
 }
+"""Name -> message, bytes in hex."""

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import cbor2
 import pytest
-from golden_messages import ANN, BOB, BOOT, GOLDEN, LONE, VECTOR
+from golden_messages import ANN, BOB, BOOT, GOLDEN, GOLDEN_BATCHES, LONE, VECTOR
 from hypothesis import given
 from hypothesis import strategies as st
 from message_strategies import batches, messages
 
+from gossamer.crdt.dots import Dot
 from gossamer.crdt.vector_clock import VectorClock
 from gossamer.errors import Malformed
 from gossamer.wire.codec import decode_batch, decode_message, encode_batch, encode_message
@@ -46,6 +47,14 @@ def test_the_bytes_that_a_message_always_had_are_still_understood(name):
     assert same(decode_message(bytes.fromhex(golden)), message)
 
 
+@pytest.mark.parametrize("name", GOLDEN_BATCHES)
+def test_the_bytes_that_a_batch_always_had_still_hold_its_writes(name):
+    encoded = decode_message(bytes.fromhex(GOLDEN[name][1]))
+    assert isinstance(encoded, EncodedBatch)
+
+    assert decode_batch(encoded) == GOLDEN_BATCHES[name]
+
+
 def test_every_kind_that_is_spoken_has_golden_bytes():
     kept_for_later = {Kind.EVENTS, Kind.EVENTS_REPAIR, Kind.CALL, Kind.REPLY}
 
@@ -72,6 +81,15 @@ def test_what_a_newer_peer_adds_to_a_message_is_skipped(message, more):
     items = cbor2.loads(encode_message(message))
 
     assert same(decode_message(cbor2.dumps([*items, *more])), message)
+
+
+def test_what_a_newer_peer_adds_to_a_vector_is_skipped():
+    vector = [ANN, [3], b"tag3"]
+    plain = cbor2.dumps([Kind.KNOWN.value, 1, vector, None, False])
+
+    assert same(
+        decode_message(cbor2.dumps([Kind.KNOWN.value, 1, [*vector, "new"], None, False])), decode_message(plain)
+    )
 
 
 @given(st.integers(100, (1 << 64) - 1), st.lists(st.text() | st.binary(), max_size=5))
@@ -107,7 +125,14 @@ def test_a_message_that_lacks_an_item_is_refused(message, data):
         [Kind.KNOWN, 1, [ANN, [0], b"tag1"], None, False],
         [Kind.KNOWN, 1, [ANN, [1], b"tag"], None, False],
         [Kind.KNOWN, 1, [ANN + BOB, [1], b"tag1"], None, False],
+        [Kind.KNOWN, 1, [ANN, [(1 << 53) + 1], b"tag1"], None, False],
+        [Kind.KNOWN, 1, [ANN, [1.0], b"tag1"], None, False],
+        [Kind.KNOWN, 1, [ANN, [1]], None, False],
         [Kind.ROSTER, 1, ANN, [1, 0]],
+        [Kind.ROSTER, 1, ANN, [1 << 53, 1]],
+        [Kind.SETTLED, ANN, (1 << 53) + 1],
+        [Kind.DELTA_END, 1, 0, 0, [ANN + ANN, [1, 2], b"tag1tag2"], False, []],
+        [Kind.DELTA_END, 1, 0, 0, [b"", [], b""], False, [[ANN, 1], [ANN, 2]]],
         [Kind.DELTA_END, 1, 0, 0, [b"", [], b""], False, [[ANN, 1, 2]]],
         [Kind.PEERS, [[BOOT, "host", 70_000]]],
     ],
@@ -126,6 +151,24 @@ def test_the_tag_of_a_batch_depends_on_all_batches_before_it():
     assert one.columns == other.columns
     assert one.tag != other.tag
     assert encode_batch(replace(LONE), b"\0\0\0\0").tag == one.tag
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(LONE, keys=["door2"]),
+        replace(LONE, writes=[LONE.writes[0]._replace(value=b"\xf4")]),
+        replace(LONE, writes=[LONE.writes[0]._replace(value=None)]),
+        replace(LONE, writes=[LONE.writes[0]._replace(stamp=LONE.writes[0].stamp + 1)]),
+        replace(LONE, writes=[LONE.writes[0]._replace(meta=4)]),
+        replace(LONE, past={0: (Dot(BOB, 1),)}),
+        replace(LONE, until=2, writes=[LONE.writes[0]._replace(sequence=2)]),
+        replace(LONE, after=1, until=2, writes=[LONE.writes[0]._replace(sequence=2)]),
+    ],
+    ids=["key", "value", "delete", "stamp", "flags", "past", "range", "later range"],
+)
+def test_a_batch_that_differs_in_anything_has_another_tag(other):
+    assert encode_batch(other, b"tag0").tag != encode_batch(replace(LONE), b"tag0").tag
 
 
 @given(batches(), batches())

@@ -129,7 +129,7 @@ def test_no_attribute_can_be_added(cls):
         sample(cls).note = 1
 
 
-@pytest.mark.parametrize("plain", PLAIN, ids=repr)
+@pytest.mark.parametrize("plain", PLAIN, ids=lambda value: type(value).__name__)
 def test_it_equals_prints_and_serializes_as_the_plain_one(plain):
     frozen = decode_value(encode_value(plain))
 
@@ -145,7 +145,7 @@ def test_it_equals_prints_and_serializes_as_the_plain_one(plain):
         hash(frozen)
 
 
-@pytest.mark.parametrize("plain", PLAIN, ids=repr)
+@pytest.mark.parametrize("plain", PLAIN, ids=lambda value: type(value).__name__)
 def test_copies_and_pickles_are_plain_and_may_be_changed(plain):
     frozen = freeze(plain)
     copies = [copy.copy(frozen), copy.deepcopy(frozen), frozen.copy(), type(plain)(frozen)]

@@ -250,7 +250,7 @@ class SubPose(Pose):
     pass
 
 
-@pytest.mark.parametrize("cls", [Plain, int, SubPose, Number, 3, Pose(1.0)], ids=repr)
+@pytest.mark.parametrize("cls", [Plain, int, SubPose, Number, 3, Pose(1.0)], ids=lambda value: type(value).__name__)
 def test_only_dataclasses_and_enums_can_be_registered(cls):
     with pytest.raises(ConfigurationError):
         register(cls)

@@ -196,7 +196,9 @@ GOLDEN = [
 ]
 
 
-@pytest.mark.parametrize(("value", "golden"), GOLDEN, ids=[repr(value) for value, _ in GOLDEN])
+@pytest.mark.parametrize(
+    ("value", "golden"), GOLDEN, ids=[f"{type(value).__name__}-{golden}"[:40] for value, golden in GOLDEN]
+)
 def test_the_bytes_of_a_value_never_change(value, golden):
     data = bytes.fromhex(golden)
 
@@ -320,7 +322,7 @@ Scalar.__module__ = Array.__module__ = "numpy"
         (Decimal("1" * 1025), "1024 characters"),
         (time(1, tzinfo=ZoneInfo("Europe/Berlin")), "no offset"),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_cannot_travel_is_refused_and_the_error_says_what_to_do(value, said):
     for container in (value, [value], [1.5, value], {"name": value}, (value,)):

@@ -351,6 +351,7 @@ class Ledger:
 
     def bury(self, now_ms: int) -> None:
         """Drop what expired longer ago than clocks may differ."""
+        self.lapse(now_ms)  # what is dropped unlapsed would never be reported
         with self.lock:
             self.state.bury(now_ms, int(self.options.expiry_grace_s * 1000))
 
