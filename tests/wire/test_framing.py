@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 import zlib
 from itertools import pairwise
 
@@ -34,6 +35,37 @@ def frame(flags: int, payload: bytes) -> bytes:
     return (len(payload) + 1).to_bytes(4, "big") + bytes((flags,)) + payload
 
 
+SAME_AGAIN = b"the same again, " * 16
+GOLDEN_STREAMS = {
+    "as it is": ("0000000400616263", b"abc"),
+    "empty": ("0000000100", b""),
+    "deflated": ("00000016022bc94855284ecc4d55484c4fccccd3512819617c00", SAME_AGAIN),
+    "in three frames": ("0000000601746f2062650000000301206300000009006f6e74696e756564", b"to be continued"),
+    "deflated in two frames": (
+        "00000016032bc94855284ecc4d55484c4fccccd35128a1011f0000000016022b4ecc4d55484c4fccccd35128c94855281e447c00",
+        SAME_AGAIN,
+    ),
+    "deflated, the rest as it is": (
+        "00000016032bc94855284ecc4d55484c4fccccd35128a1011f000000009d00" + SAME_AGAIN[100:].hex(),
+        SAME_AGAIN,
+    ),
+    "ended by an empty frame": ("00000004016162630000000100", b"abc"),
+}
+"""What may stand on a stream, in hex, and the message that it is.  How well one deflates is up to the sender."""
+
+
+@pytest.mark.parametrize("name", GOLDEN_STREAMS)
+def test_frames_are_understood_as_they_always_were(name):
+    stream, message = GOLDEN_STREAMS[name]
+
+    assert FrameParser(MEBIBYTE).feed(bytes.fromhex(stream)) == [message]
+
+
+def test_what_is_not_deflated_has_the_bytes_that_it_always_had():
+    assert [framed(b"abc").hex(), framed(b"").hex()] == ["0000000400616263", "0000000100"]
+    assert body([b"abc", b"", b"de"]).hex() == "0003616263000000026465"
+
+
 @given(st.lists(st.binary(max_size=600), max_size=8), st.lists(st.integers(1, 700), max_size=60))
 def test_messages_come_out_as_they_went_in_however_the_stream_was_cut(messages, sizes):
     data, parser, got = framed(*messages), FrameParser(MEBIBYTE), []
@@ -59,6 +91,48 @@ def test_a_message_of_any_length_goes_in_frames_of_bounded_length(size, noise):
 
     assert all(len(piece) <= FRAME_BYTES_MAX + 5 for piece in pieces)
     assert FrameParser(MEBIBYTE).feed(b"".join(pieces)) == [message]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_full_frame_can_be_inflated_however_its_last_byte_was_coded(seed):
+    """Nothing may be left to inflate when the bound is reached: not even the mark of the end."""
+    rng = random.Random(seed)
+    few = rng.randbytes(rng.randint(1, 120))
+    message = bytes(rng.choices(few, k=FRAME_BYTES_MAX)) if seed % 2 else (few * FRAME_BYTES_MAX)[:FRAME_BYTES_MAX]
+    pieces = list(frames(message))
+
+    assert len(pieces) == 1
+    assert pieces[0][4] == DEFLATED
+    assert FrameParser(FRAME_BYTES_MAX).feed(pieces[0]) == [message]
+
+
+def test_a_bomb_is_refused_before_it_takes_memory():
+    bomb = frame(DEFLATED, zlib.compress(bytes(100 * MEBIBYTE), wbits=-15))
+    parser = FrameParser(1 << 30)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Malformed, match="too long"):
+            parser.feed(bomb)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 2 * MEBIBYTE
+
+
+def test_a_message_in_the_smallest_frames_takes_no_more_memory_than_its_bytes():
+    parser, size = FrameParser(MEBIBYTE), 20_000
+    frames_of_two = frame(MORE, b"ab") * 100
+    tracemalloc.start()
+    try:
+        for _ in range(size // 200):
+            assert parser.feed(frames_of_two) == []
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+    assert held < 2 * size
+    assert parser.feed(frame(0, b"")) == [b"ab" * (size // 2)]
 
 
 def test_what_deflates_well_is_deflated_and_noise_is_not():
@@ -90,6 +164,7 @@ def test_the_bound_is_for_one_message_and_not_for_a_stream():
         (0xFFFFFFFF).to_bytes(4, "big"),
         frame(4, b"unknown flag"),
         frame(MORE, b""),
+        frame(MORE | DEFLATED, zlib.compress(b"", wbits=-15)),
         frame(DEFLATED, b"not deflated"),
         frame(DEFLATED, b""),
         frame(DEFLATED, zlib.compress(b"x" * 1000, wbits=-15)[:-2]),
@@ -102,6 +177,7 @@ def test_the_bound_is_for_one_message_and_not_for_a_stream():
         "much too long",
         "unknown flag",
         "empty and more to come",
+        "empty once inflated and more to come",
         "noise",
         "deflated nothing",
         "cut",
@@ -135,6 +211,12 @@ def test_a_datagram_that_was_cut_is_refused_or_holds_fewer_messages_whole(messag
         return
 
     assert got == messages[: len(got)]
+
+
+@pytest.mark.parametrize("torn", [b"\0", b"\0\1", b"\0\3ab", b"\0\1a\0", b"\0\1a\xff\xffb"])
+def test_a_body_whose_last_message_is_torn_is_refused(torn):
+    with pytest.raises(Malformed, match="torn"):
+        messages_in(torn)
 
 
 @given(st.binary(max_size=200))

@@ -63,7 +63,7 @@ from .strict import decode_strict, encode
 TAG_BYTES = len(NO_TAG)
 _BATCH = Kind.BATCH.value
 _BATCH_HEAD = head(ARRAY, 6) + encode_integer(_BATCH)
-NAME_BYTES_MAX = 256
+NAME_CHARACTERS_MAX = 256
 
 
 def encode_batch(batch: Batch, previous_tag: bytes) -> EncodedBatch:
@@ -213,7 +213,7 @@ def _is_port(item: Any) -> bool:
 
 
 def _is_name(item: Any) -> bool:
-    return type(item) is str and len(item) <= NAME_BYTES_MAX
+    return type(item) is str and len(item) <= NAME_CHARACTERS_MAX
 
 
 def _is_bytes(length: int) -> Callable[[Any], bool]:
@@ -252,12 +252,18 @@ def _is_vector(item: Any) -> bool:
 
 
 def _is_distances(item: Any) -> bool:
-    return type(item) is list and all(type(n) is int and 0 < n <= SEQUENCE_MAX for n in item)
+    return (
+        type(item) is list and all(type(n) is int and 0 < n <= SEQUENCE_MAX for n in item) and sum(item) <= SEQUENCE_MAX
+    )
 
 
 def _is_pairs(item: Any) -> bool:
-    return type(item) is list and all(
-        type(pair) is list and len(pair) == 2 and _is_origin(pair[0]) and _is_sequence(pair[1]) for pair in item
+    return (
+        type(item) is list
+        and all(
+            type(pair) is list and len(pair) == 2 and _is_origin(pair[0]) and _is_sequence(pair[1]) for pair in item
+        )
+        and len(dict(item)) == len(item)
     )
 
 

@@ -16,6 +16,7 @@ A delta part is  [origins, keys, owners, sequences, stamps, values, metas, more,
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise, repeat
 from operator import sub
@@ -40,6 +41,7 @@ from ..crdt.writes import (
     pack,
 )
 from ..errors import Malformed
+from .bounds import crowd_hashes
 from .heads import ARRAY, NULL, encode_bytes, encode_integer, encode_text, head
 from .keys import keys_from_wire, keys_to_wire
 from .strict import encode
@@ -110,11 +112,10 @@ def batch_columns(batch: Batch) -> list[Any]:
 
 def batch_from_columns(origin: Origin, after: int, until: int, tag: bytes, columns: Any) -> Batch:
     """Return the batch that `columns` describe; raise Malformed if they contradict each other."""
-    try:
-        keys, gaps, stamps, values, metas, origins, past = columns[:7]
-    except (TypeError, ValueError):
-        raise Malformed("a batch with too few columns") from None
-    keys = keys_from_wire(_column(keys))
+    if type(columns) is not list or len(columns) < 7:
+        raise Malformed("a batch with too few columns")
+    wire_keys, gaps, stamps, values, metas, origins, past = columns[:7]
+    keys = _keys(wire_keys)
     count = len(_column(values))
     if len(keys) != count or count > until - after or not set(map(type, values)) <= _VALUE_TYPES:
         raise Malformed("a batch whose columns differ in length or type")
@@ -129,16 +130,8 @@ def batch_from_columns(origin: Origin, after: int, until: int, tag: bytes, colum
     writes = list(make_writes(rows))
     if None in values:
         _check_deletes(writes)
-    return Batch(origin, after, until, keys, writes, _past(past, _origins(origins), count), tag)
-
-
-def _past(flat: Any, origins: list[Origin], count: int) -> dict[int, tuple[Dot, ...]]:
-    past: dict[int, tuple[Dot, ...]] = {}
-    for index, owner, sequence in _triples(flat):
-        if index >= count or owner >= len(origins) or not 0 < sequence <= SEQUENCE_MAX:
-            raise Malformed("a past that names no write")
-        past[index] = (*past.get(index, ()), Dot(origins[owner], sequence))
-    return past
+    replaced = _dots(past, _origins(origins), count, "a past that names no write")
+    return Batch(origin, after, until, keys, writes, replaced, tag)
 
 
 # -- parts of a delta ---------------------------------------------------------------------------
@@ -186,12 +179,11 @@ def part_columns(siblings: dict[Key, Held], deletes: dict[Key, tuple[Dot, ...]])
 
 def part_from_columns(columns: Any) -> tuple[dict[Key, Held], dict[Key, tuple[Dot, ...]]]:
     """Return (siblings, deletes) by key; raise Malformed if the columns contradict each other."""
-    try:
-        origins, wire_keys, owners, distances, stamps, values, metas, more, flat = columns[:9]
-    except (TypeError, ValueError):
-        raise Malformed("a delta with too few columns") from None
+    if type(columns) is not list or len(columns) < 9:
+        raise Malformed("a delta with too few columns")
+    origins, wire_keys, owners, distances, stamps, values, metas, more, flat = columns[:9]
     table = _origins(origins)
-    keys = keys_from_wire(_column(wire_keys))
+    keys = _keys(wire_keys)
     count = len(_column(values))
     if count > len(keys) or len(set(keys)) != len(keys) or not set(map(type, values)) <= {bytes}:
         raise Malformed("a delta whose columns differ in length or type, or that names a key twice")
@@ -206,11 +198,8 @@ def part_from_columns(columns: Any) -> tuple[dict[Key, Held], dict[Key, tuple[Do
         siblings[key] = None
     if more:
         _add_siblings(siblings, keys[:count], table, _column(more))
-    deletes: dict[Key, tuple[Dot, ...]] = {}
-    for index, owner, sequence in _triples(flat):
-        if index >= len(keys) or owner >= len(table) or not 0 < sequence <= SEQUENCE_MAX:
-            raise Malformed("a delete that names no key")
-        deletes[keys[index]] = (*deletes.get(keys[index], ()), Dot(table[owner], sequence))
+    dots = _dots(flat, table, len(keys), "a delete that names no key")
+    deletes = {keys[index]: of_key for index, of_key in dots.items()}
     if any(key not in deletes for key in keys[count:]):
         raise Malformed("a delta that names a key without saying anything of it")
     return siblings, deletes
@@ -311,6 +300,8 @@ def _dense(flat: Any, count: int) -> Iterable[int]:
     numbers = _integers(flat, len(flat))
     if len(numbers) % 2 or min(numbers) < 0:
         raise Malformed("a torn column of flags")
+    if len(set(numbers[::2])) * 2 != len(numbers):
+        raise Malformed("flags that name a write twice")
     for index, meta in zip(numbers[::2], numbers[1::2], strict=True):
         if index >= count:
             raise Malformed("flags of no write")
@@ -329,6 +320,16 @@ def _check_deletes(writes: list[Write]) -> None:
         raise Malformed("a delete that expires")
 
 
+def _dots(flat: Any, table: list[Origin], count: int, refusal: str) -> dict[int, tuple[Dot, ...]]:
+    # Gathered in lists: one index may name all dots, and a tuple that grew by each would cost their square.
+    dots: defaultdict[int, list[Dot]] = defaultdict(list)
+    for index, owner, sequence in _triples(flat):
+        if index >= count or owner >= len(table) or not 0 < sequence <= SEQUENCE_MAX:
+            raise Malformed(refusal)
+        dots[index].append(Dot(table[owner], sequence))
+    return {index: tuple(of_index) for index, of_index in dots.items()}
+
+
 def _triples(flat: Any) -> Iterable[tuple[int, int, int]]:
     if not _column(flat):
         return ()
@@ -336,6 +337,14 @@ def _triples(flat: Any) -> Iterable[tuple[int, int, int]]:
     if len(numbers) % 3 or min(numbers) < 0:
         raise Malformed("a torn column of dots")
     return zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)
+
+
+def _keys(column: Any) -> list[Key]:
+    keys = keys_from_wire(_column(column))
+    # Anyone can make tuples of integers with one hash; the hash of a text is this process's secret.
+    if keys is not column and crowd_hashes(keys):
+        raise Malformed("keys that were made to have one hash")
+    return keys
 
 
 def _integers(column: Any, count: int) -> list[int]:
