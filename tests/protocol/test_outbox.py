@@ -202,10 +202,8 @@ def test_no_datagram_is_too_large_whatever_is_written(steps):
 
     for datagram in writer.datagrams:
         assert len(body(datagram)) <= DATAGRAM_BODY_MAX
-        assert len(set(datagram)) == len(datagram)
-        assert [batch.after for batch in batches_in(datagram)][1:] == [
-            batch.until for batch in batches_in(datagram)[:-1]
-        ]
+        ends = [batch.until for batch in batches_in(datagram)]
+        assert ends == sorted(set(ends))
 
 
 @given(STEPS)
@@ -343,11 +341,11 @@ def spent_bits(writers: int, seed: int, until_s: float) -> list[tuple[float, flo
     ledger, rng = ledger_of(Options(bandwidth_bits_per_s=BANDWIDTH)), random.Random(seed)
     sent, now = [], 0.0
     while now < until_s:
-        ledger.write("key", b"x" * rng.randint(0, 1000), WALL_MS)
+        ledger.write("key", b"x" * rng.randint(0, 400), WALL_MS)
         outbox_of(ledger).writers = writers
         while (datagram := datagram_of(ledger, now)) is not None:
             sent.append((now, 8.0 * (len(body(datagram)) + ENVELOPE_BYTES)))
-            ledger.write("key", b"x" * rng.randint(0, 1000), WALL_MS)
+            ledger.write("key", b"x" * rng.randint(0, 400), WALL_MS)
         now += rng.expovariate(200)
     return sent
 
@@ -363,9 +361,9 @@ def test_within_no_second_is_more_spent_than_the_budget_and_one_burst(writers, s
 
 @pytest.mark.parametrize("writers", [1, 4])
 def test_in_the_long_run_the_budget_is_spent_and_no_more(writers):
-    sent = spent_bits(writers, 0, until_s=60)
+    sent = spent_bits(writers, 0, until_s=30)
 
-    assert sum(bits for _, bits in sent) == pytest.approx(60 * BANDWIDTH / writers, rel=0.05)
+    assert sum(bits for _, bits in sent) == pytest.approx(30 * BANDWIDTH / writers, rel=0.05)
 
 
 def test_it_is_known_when_the_budget_allows_the_next_datagram():
@@ -415,8 +413,13 @@ def test_more_than_a_few_datagrams_of_backlog_go_by_stream_and_then_multicast_ag
 def test_a_value_larger_than_a_datagram_goes_by_stream_to_everyone():
     mesh = met()
     mesh.write("a", "large", "x" * 5000)
+    assert mesh.settle(within_s=2) < 0.5  # the streams are opened, and catch up as new ones do
+    mesh.run(seconds=3)
+    mesh.traffic.clear()
 
-    assert mesh.settle(within_s=2) < 0.5
+    mesh.write("a", "large", "y" * 5000)
+
+    assert mesh.settle(within_s=2) < 0.1
     assert mesh.traffic.count("batch", node="a", way="stream") == 2
     assert mesh.traffic.count("delta end") == 0
 
