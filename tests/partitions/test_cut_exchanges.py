@@ -27,9 +27,9 @@ def prepared(seed: object) -> object:
 def test_an_exchange_cut_at_any_byte_changes_nothing_and_the_next_repairs_all(way, chunk):
     for cut_at in range(1 + chunk, SIZE_BYTES, 6 * 53):
         mesh = prepared(0)
+        mesh.heal()
         mesh.links.break_stream_after(*way, cut_at)
 
-        mesh.heal()
         mesh.settle(within_s=20)
 
         assert len(mesh.state("a")) == 75 + 120

@@ -296,9 +296,13 @@ class Exchanges:
             if link.answer.ended:
                 link.answer = None
             return [message]
-        if link.cursor is None or self._ledger.outbox is None:
+        if link.cursor is None or self._ledger.outbox is None or self._about_to_exchange(link):
             return []
         return self._pull_batches(link)
+
+    def _about_to_exchange(self, link: Link) -> bool:
+        """Whether a delta will soon bring, cheaper, what batches would."""
+        return not link.heard.number and (link.asked is not None or link.boot in self._wants.wanted)
 
     def _pull_batches(self, link: Link) -> list[bytes]:
         ledger, outbox = self._ledger, self._ledger.outbox
