@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from gossamer.options import Options
 
 QUICK = Options(
     beacon_interval_s=0.2,
-    settle_s=0.08,
+    settle_s=0.03,
     probe_timeout_s=0.2,
     suspicion_s=0.5,
     retry_peers_s=0.3,
@@ -44,6 +45,12 @@ def private_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 @pytest.fixture
 def options() -> Options:
     return QUICK
+
+
+@pytest.fixture
+def patient() -> Options:
+    """For who must have met the others when `join` returns, however busy this machine is."""
+    return replace(QUICK, settle_s=0.3)
 
 
 @pytest.fixture

@@ -177,32 +177,27 @@ def imports() -> list[Import]:
     return [each for module, tree in modules().items() for each in imports_of(module, tree)]
 
 
-def imports_of(module: str, tree: ast.Module) -> Iterator[Import]:
-    only_for_types = {
-        id(node)
-        for branch in ast.walk(tree)
-        if isinstance(branch, ast.If) and "TYPE_CHECKING" in ast.unparse(branch.test)
-        for node in ast.walk(branch)
-    }
-    when_called = {
-        id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for node in ast.walk(function)
-    }
-    for node in ast.walk(tree):
-        eager = id(node) not in only_for_types | when_called
+def imports_of(module: str, tree: ast.AST, eager: bool = True) -> Iterator[Import]:
+    for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield Import(module, node.lineno, alias.name, eager)
         elif isinstance(node, ast.ImportFrom):
-            base = absolute(module, node)
-            names = tuple(alias.name for alias in node.names)
-            submodules = [name for name in names if f"{inner(base)}.{name}".lstrip(".") in modules()]
-            for name in submodules if is_ours(base) else ():
-                yield Import(module, node.lineno, f"{base}.{name}", eager)
-            if len(submodules) < len(names) or not is_ours(base):
-                yield Import(module, node.lineno, base, eager, names)
+            yield from imports_from(module, node, eager)
+        else:
+            only_for_types = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+            when_called = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from imports_of(module, node, eager and not only_for_types and not when_called)
+
+
+def imports_from(module: str, node: ast.ImportFrom, eager: bool) -> Iterator[Import]:
+    base = absolute(module, node)
+    names = tuple(alias.name for alias in node.names)
+    submodules = [name for name in names if is_ours(base) and f"{inner(base)}.{name}".lstrip(".") in modules()]
+    for name in submodules:
+        yield Import(module, node.lineno, f"{base}.{name}", eager)
+    if len(submodules) < len(names):
+        yield Import(module, node.lineno, base, eager, names)
 
 
 def absolute(module: str, node: ast.ImportFrom) -> str:

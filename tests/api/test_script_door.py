@@ -25,10 +25,10 @@ def test_a_mesh_works_alone(join):
     assert mesh.status().unsent == 0
 
 
-def test_join_returns_with_what_the_others_hold(join):
+def test_join_returns_with_what_the_others_hold(join, patient):
     ada = join("ada")
     ada.update({f"key {number}": [number] for number in range(2000)})
-    bob = join("bob")
+    bob = join("bob", options=patient)
 
     assert bob == ada
     assert len(bob) == 2000
