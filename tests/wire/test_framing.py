@@ -76,6 +76,17 @@ def test_messages_come_out_as_they_went_in_however_the_stream_was_cut(messages, 
     assert got == messages
 
 
+@given(st.lists(st.lists(st.binary(min_size=1, max_size=9), min_size=1, max_size=4), max_size=4), st.integers(1, 50))
+def test_messages_in_any_number_of_frames_each_come_out_whole_one_after_the_other(messages, size):
+    stream = b""
+    for *some, last in messages:
+        stream += b"".join(frame(MORE, piece) for piece in some) + frame(0, last)
+    parser = FrameParser(36)
+    got = [m for at in range(0, len(stream), size) for m in parser.feed(stream[at : at + size])]
+
+    assert got == [b"".join(pieces) for pieces in messages]
+
+
 def test_messages_come_out_when_the_stream_comes_byte_by_byte():
     messages = [b"", b"a", b"x" * 5000, random.Random(1).randbytes(1000)]
     parser = FrameParser(MEBIBYTE)
