@@ -88,6 +88,39 @@ def test_ten_sensors_without_budget_are_ten_rows_whatever_they_measure():
     assert outbox_of(ledger).backlog() == 0
 
 
+@pytest.mark.parametrize("value_bytes", [600, 1000, 5000, 100_000])
+def test_a_camera_that_writes_one_key_is_one_row_too(value_bytes):
+    ledger = ledger_of()
+    penniless(ledger, now=0.0)
+    ring = len(outbox_of(ledger).ring)
+
+    for number in range(1000):
+        ledger.write("camera", number.to_bytes(value_bytes, "big"), WALL_MS)
+
+    assert len(outbox_of(ledger).open) == 1
+    assert len(outbox_of(ledger).ring) == ring
+
+
+def test_what_is_too_large_for_a_datagram_does_not_wait_for_the_budget_of_multicast():
+    ledger = ledger_of()
+    penniless(ledger, now=0.0)
+    assert not outbox_of(ledger).overloaded()
+
+    ledger.write("camera", bytes(5000), WALL_MS)
+
+    assert outbox_of(ledger).overloaded()
+
+
+def test_a_large_value_takes_no_other_write_with_it():
+    ledger = ledger_of()
+    ledger.write("before", b"1", WALL_MS)
+    ledger.write("camera", bytes(5000), WALL_MS)
+    ledger.write("after", b"1", WALL_MS)
+    ledger.vector()
+
+    assert [batch.until - batch.after for batch in outbox_of(ledger).ring] == [1, 1, 1]
+
+
 def test_an_idle_writer_sends_at_once():
     ledger = ledger_of()
     ledger.write("key", b"value", WALL_MS)

@@ -13,6 +13,7 @@ from gossamer.crdt import vector_clock
 from gossamer.options import Options
 from gossamer.protocol import ledger as ledger_module
 from gossamer.protocol.anti_entropy import AntiEntropy
+from gossamer.protocol.beacons import Beacons
 from gossamer.protocol.effects import Forked, Left
 from gossamer.protocol.exchange import Asked
 from gossamer.protocol.exchanges import Exchanges
@@ -20,7 +21,6 @@ from gossamer.protocol.ledger import Ledger
 from gossamer.protocol.membership import Member, Membership
 from gossamer.protocol.outbox import Outbox
 from gossamer.protocol.repairs import Repairs
-from gossamer.protocol.replica import Replica
 from gossamer.simulation import Simulation
 
 Mutant = Callable[[pytest.MonkeyPatch], None]
@@ -280,7 +280,7 @@ def tag_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def beacon_interval_not_scaled(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Replica, "interval_s", lambda self: self.options.beacon_interval_s)
+    patch.setattr(Beacons, "interval_s", lambda self: self._options.beacon_interval_s)
 
 
 def sequence_restarted_after_a_wipe(patch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,6 @@ class Link:
     address: Address
     outgoing: bool
     boot: bytes | None = None
-    opened_at: float = 0.0
     control: deque[bytes] = field(default_factory=deque)
     asked: Asked | None = None
     answer: Answer | None = None

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass, field
+from enum import Enum
 
 from ..crdt.dots import Origin
 from ..crdt.vector_clock import VectorClock
@@ -21,6 +22,14 @@ from ..wire.messages import Beacon, Introduce
 from .effects import Address, Presence
 
 INDIRECT_PROBES = 3
+
+
+class Overdue(Enum):
+    """How far the silence of a member has gone."""
+
+    SILENT = "probe it"
+    STILL_SILENT = "let others probe it"
+    GIVEN_UP = "call it failed"
 
 
 @dataclass(slots=True, eq=False)
@@ -42,7 +51,6 @@ class Member:
     interval_s: float = 1.0
     vector_digest: bytes = b""
     state_digest: bytes | None = None
-    head: int = 0
     stalled: bool = False
     wrote_at: float = -math.inf
     multicast_at: float = -math.inf
@@ -136,7 +144,6 @@ class Membership:
         """Take what a beacon says of its sender."""
         member.peer, member.stream_port = beacon.peer, beacon.stream_port
         self._origin(member, beacon.origin)
-        member.head = beacon.head
         member.steady = beacon.vector_digest == member.vector_digest
         member.beacon_at = now
         member.vector_digest, member.state_digest = beacon.vector_digest, beacon.state_digest
@@ -182,21 +189,21 @@ class Membership:
         """Return how long a suspect may defend itself: longer in a larger mesh."""
         return self._options.suspicion_s * (1 + math.log10(1 + len(self.alive())))
 
-    def overdue(self, now: float) -> list[tuple[Member, int]]:
-        """Return who must be probed now, and how: 1 directly, 2 through others, 3 given up."""
+    def overdue(self, now: float) -> list[tuple[Member, Overdue]]:
+        """Return who has been silent for too long, and how far that has gone."""
         due = []
         for member in self.alive():
-            silence = now - member.heard_at
-            if silence <= self._options.suspect_after_beacons * member.interval_s * 1.5:
+            silence_s = now - member.heard_at
+            if silence_s <= self._options.suspect_after_beacons * member.interval_s * 1.5:
                 continue
             if member.presence is Presence.ALIVE:
                 member.presence, member.suspect_at, member.probed = Presence.SUSPECT, now, 1
-                due.append((member, 1))
+                due.append((member, Overdue.SILENT))
             elif now - member.suspect_at >= self.suspicion_s():
-                due.append((member, 3))
+                due.append((member, Overdue.GIVEN_UP))
             elif now - member.suspect_at >= self._options.probe_timeout_s * member.probed:
                 member.probed += 1
-                due.append((member, 2))
+                due.append((member, Overdue.STILL_SILENT))
         return due
 
     def forget(self, now: float) -> list[Member]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from ..crdt.writes import Key
-from ..wire.messages import PingRequest, SettledQuery
 from .effects import Presence
+from .membership import Overdue
 
 if TYPE_CHECKING:
     from .replica import Replica
 
 UPKEEP_S = 10.0
 """How often delete records, buried writes and forgotten members are looked after."""
-ASK_SETTLED_AGAIN_S = 0.25
 FLOWING_INTERVALS = 10
 """While writes flow, digests always differ a little: then exchange only so many intervals after the last."""
 
@@ -29,7 +27,6 @@ class Timers:
         self._members_at = now
         self._next = now
         self._promised = now
-        self._settled_at = now
         self._deletes: dict[Key, float] = {}
         self._head = 0
         self._head_at = now
@@ -48,18 +45,17 @@ class Timers:
         if now - self._promised > replica.options.stall_s:
             replica.membership.forgive(now)
             replica.counts["stalls"] += 1
-        if now >= self._beacon_at and not replica.leaving:
-            self._beacon_at = now + replica.interval_s() * replica.rng.uniform(0.5, 1.5)
-            replica.multicast_beacon(now)
+        if now >= self._beacon_at and not replica.introductions.leaving:
+            self._beacon_at = now + replica.beacons.interval_s() * replica.rng.uniform(0.5, 1.5)
+            replica.beacons.send(now)
         if now >= self._members_at:
             self._probe(now, wall_ms)
             self._stay_linked(now)
-            replica.stop_pushing(now)
+            replica.dissemination.stop_pushing(now)
         replica.repairs.ask_due(now)
         self._exchange(now)
         self._try_hints(now)
-        if replica.questions and now >= self._settled_at:
-            self._ask_settled(now)
+        replica.settling.ask_due(now)
         if now >= self._upkeep_at:
             self._upkeep(now, wall_ms)
         expiry_ms = replica.ledger.state.expiry.next_ms()
@@ -71,9 +67,7 @@ class Timers:
     def _next_due(self, now: float, wall_ms: int) -> float:
         replica = self._replica
         due = min(self._beacon_at, self._members_at, self._upkeep_at, replica.wants.next_due())
-        due = min(due, replica.hints.next_due())
-        if replica.questions:
-            due = min(due, self._settled_at)
+        due = min(due, replica.hints.next_due(), replica.settling.due())
         expiry_ms = replica.ledger.state.expiry.next_ms()
         if expiry_ms is not None:
             due = min(due, now + max(0.0, (expiry_ms - self._corrected(wall_ms)) / 1000))
@@ -92,17 +86,15 @@ class Timers:
     def _probe(self, now: float, wall_ms: int) -> None:
         replica = self._replica
         for member, how in replica.membership.overdue(now):
-            if how == 1:
-                replica.ping(member, replica.exchanges.link_of(member), now, wall_ms)
-            elif how == 2 and member.address is not None:
-                replica.ping(member, None, now, wall_ms)
-                nonce = next(reversed(replica._pings))
-                for helper in replica.membership.helpers(member):
-                    replica._send(helper, PingRequest(nonce, member.boot, *member.address))
-            elif how == 3:
-                replica.gone(member, Presence.FAILED, now)
-        suspects = any(m.presence is Presence.SUSPECT for m in replica.membership.members.values())
-        self._members_at = now + (replica.options.probe_timeout_s / 2 if suspects else replica.interval_s() / 2)
+            if how is Overdue.GIVEN_UP:
+                replica.introductions.gone(member, Presence.FAILED, now)
+            elif how is Overdue.STILL_SILENT:
+                replica.probes.ping_through_others(member, now, wall_ms)
+            else:
+                replica.probes.ping(member, replica.exchanges.link_of(member), now, wall_ms)
+        suspects = any(m.presence is Presence.SUSPECT for m in replica.membership.alive())
+        interval_s = replica.options.probe_timeout_s if suspects else replica.beacons.interval_s()
+        self._members_at = now + interval_s / 2
 
     def _try_hints(self, now: float) -> None:
         replica = self._replica
@@ -115,19 +107,12 @@ class Timers:
                 replica.exchanges.connect(address, now)
 
     def _stay_linked(self, now: float) -> None:
-        """Those whom multicast does not reach are streamed to, up to so many."""
         replica = self._replica
-        deaf = replica.membership.deaf(now)
-        room = replica.options.push_peers_max
-        if len(deaf) > room:
-            room = math.ceil(math.log2(len(deaf))) + 1
-        for member in deaf[:room]:
-            link = replica.exchanges.link_of(member)
-            if link is None:
-                replica.exchanges.connect(member.stream_address, now)
-            elif link.cursor is None and link.boot is not None:
-                replica.stream_to(member, link)
-                replica.flush(now)
+        fresh = replica.dissemination.stay_linked(now)
+        for member, link in fresh:
+            replica.introductions.tell_of_others(member, link)
+        if fresh:
+            replica.flush(now)
 
     # -- exchanges ------------------------------------------------------------------------------
 
@@ -146,7 +131,7 @@ class Timers:
                 continue
             if member.vector_digest == digest:
                 del wants.wanted[boot]
-                replica.confirm_all(member, head)
+                replica.settling.agreed(member, head)
                 continue
             if (
                 self._flowing(now)
@@ -165,14 +150,7 @@ class Timers:
         total = sum(self._replica.ledger.state.known.heads.values())
         if total != self._head:
             self._head, self._head_at = total, now
-        return now - self._head_at < self._replica.interval_s()
-
-    def _ask_settled(self, now: float) -> None:
-        replica = self._replica
-        self._settled_at = now + ASK_SETTLED_AGAIN_S
-        for origin, sequence in replica.questions:
-            for member in replica.unsettled(origin, sequence):
-                replica._send(member, SettledQuery(origin, sequence))
+        return now - self._head_at < self._replica.beacons.interval_s()
 
     # -- upkeep ---------------------------------------------------------------------------------
 
@@ -194,7 +172,7 @@ class Timers:
         seen = {key: self._deletes.get(key, now) for key in deletes}
         keep_s = UPKEEP_S if self._all_acknowledged() else options.forget_deletes_after_s
         excess = max(0, len(deletes) - options.deletes_max)
-        replica.forget([*deletes[:excess], *(key for key, at in seen.items() if now - at > keep_s)])
+        replica.ledger.forget_deletes([*deletes[:excess], *(key for key, at in seen.items() if now - at > keep_s)])
         self._deletes = {key: at for key, at in seen.items() if key in replica.ledger.state.deletes}
 
     def _all_acknowledged(self) -> bool:
