@@ -12,6 +12,8 @@ from .net.transport import Address, Network
 from .options import Options
 from .wire.secret import MeshKeys, derive_keys, host_keys, insecure_keys
 
+NICKNAME_CHARACTERS_MAX = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
@@ -35,6 +37,10 @@ class Arguments:
             raise ConfigurationError(f'a mesh needs a name, a str such as "lab", not {self.name!r}')
         if self.port is not None and not 0 < self.port < 65536:
             raise ConfigurationError(f"{self.port!r} is no port: give a number from 1 to 65535")
+        if self.nickname is not None and not 0 < len(self.nickname) <= NICKNAME_CHARACTERS_MAX:
+            raise ConfigurationError(
+                f"a nickname has 1 to {NICKNAME_CHARACTERS_MAX} characters; this one has {len(self.nickname)}"
+            )
         for text in self.peers:
             self.static_address(text)
 

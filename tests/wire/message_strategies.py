@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from gossamer.crdt.dots import SEQUENCE_MAX, Dot
 from gossamer.crdt.vector_clock import VectorClock
-from gossamer.crdt.writes import DELETE, Batch, Write, expiry_meta, pack
+from gossamer.crdt.writes import Batch, Write, expiry_meta, pack
 from gossamer.wire.keys import SpaceKey
 from gossamer.wire.messages import (
     Abort,
@@ -59,7 +59,7 @@ def batches(draw):
     for index in range(draw(st.integers(1, 6))):
         sequence += draw(st.sampled_from([1, 1, 1, 2, 9]))
         value = draw(values | st.none())
-        meta = DELETE if value is None else draw(metas)
+        meta = 0 if value is None else draw(metas)
         rows.append((draw(keys), Write(draw(stamps), origin, sequence, value, meta)))
         replaced = draw(st.lists(dots, max_size=3, unique=True))
         if replaced:

@@ -16,8 +16,7 @@ from .vector_clock import NO_TAG, VectorClock
 
 Key = Hashable
 
-DELETE = 1
-"""The write removes what it replaces and puts nothing in its place."""
+# Flag 1 is kept free: a write without a value is a delete.
 EXPIRES = 2
 """The write counts as absent from the millisecond in the upper bits of `meta` on."""
 FORCE = 4
