@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+import gossamer
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 
@@ -134,6 +136,7 @@ told = []
 hold = threading.Event()
 mesh.on("x", lambda change: (hold.wait(5), told.append(change.new)))
 mesh["x"] = "before"
+mesh["x"] = "waiting to be told"
 def work():
     hold.set()
     mesh["x"] = "in the child"
@@ -142,14 +145,14 @@ def work():
 child = in_child(work)
 ends(child)
 hold.set()
-mesh.wait(lambda m: len(told) == 2, timeout=5)
+mesh.wait(lambda m: len(told) == 3, timeout=5)
 say(told)
 """
     )
 
     assert program.says() == "['in the child']"
     assert program.says() == "child done"
-    assert program.says() == "['before', 'in the child']"
+    assert program.says() == "['before', 'waiting to be told', 'in the child']"
     assert program.ends(within_s=2) == 0
     assert program.errors() == ""
 
@@ -297,7 +300,31 @@ trio.run(main)
 
     assert program.says() == "20 True"
     assert program.says() == "1"
+    assert {row.presence for row in peer.status().peers} == {"alive"}
     assert peer["x"] == 3
     peer["bye"] = 1
     assert program.ends(within_s=2) == 0
     assert program.errors() == ""
+
+
+def test_a_child_that_leaves_the_block_of_a_trio_mesh_says_no_goodbye_for_its_parent(peer, script):
+    program = script(
+        """
+import trio, warnings; warnings.simplefilter("ignore", DeprecationWarning)
+async def main():
+    async with gossamer.open_mesh(NAME, port=PORT, options=OPTIONS, nickname="parent") as mesh:
+        await mesh.wait(lambda m: m.peers, timeout=5)
+        child = os.fork()
+        if not child:
+            sys.exit(0)
+        os.waitpid(child, 0)
+        say("child ended")
+        time.sleep(60)  # the child has unmade the loop's epoll, which it shares: that is trio's, not ours
+trio.run(main)
+""".replace("NAME", repr(peer.name)).replace("PORT", str(peer.arguments.port))
+    )
+    peer.wait(lambda mesh: mesh.peers, timeout=5)
+
+    assert program.says() == "child ended"
+    with pytest.raises(gossamer.MeshTimeout):
+        peer.wait(lambda mesh: not mesh.peers, timeout=0.2)

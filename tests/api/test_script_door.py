@@ -225,6 +225,19 @@ def test_two_threads_may_wait_for_the_same_write_to_settle(join):
     assert not any(thread.is_alive() for thread in threads)
 
 
+def test_who_still_waits_is_still_asked_for_when_another_has_what_it_waited_for(join):
+    ada, bob = join("ada"), join("bob")
+    bob["x"] = 1
+    ada.wait(lambda mesh: "x" in mesh, timeout=5)
+    patient = threading.Thread(target=ada.settled, args=("x",), kwargs={"peers": ["late"], "timeout": 10})
+    patient.start()
+    ada.settled("x", peers=["bob"], timeout=5)
+    join("late")
+    patient.join(5)
+
+    assert not patient.is_alive()
+
+
 def test_wait_returns_the_first_truthy_value_in_the_callers_thread(join):
     ada, bob = join("ada"), join("bob")
     threads = set()

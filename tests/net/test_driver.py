@@ -150,6 +150,23 @@ async def test_writes_at_every_moment_of_the_loops_round_are_sent(two, until):
         await until(lambda: other.shown == {"x": b"199"}, within_s=1)
 
 
+async def test_a_write_between_the_loops_look_and_its_flag_is_not_forgotten(two):
+    async with two() as (one, _):
+        flush = one.replica.flush
+
+        def flush_and_lose_the_race(now):
+            flush(now)
+            one.write("x", b"\x01")  # as another thread would: it finds that the loop is looking, and wakes nobody
+
+        one.driver._dirty, one.driver._written = True, one.replica.ledger.writes
+        one.replica.flush = flush_and_lose_the_race
+        one.driver._send(time.monotonic())
+        one.replica.flush = flush
+
+        assert one.driver._dirty
+        assert one.driver._send(time.monotonic()) < time.monotonic() + 0.1
+
+
 async def test_what_was_written_alone_reaches_who_comes_later(live, until):
     async with live() as one:
         for number in range(3000):

@@ -164,6 +164,8 @@ async def test_a_task_started_in_a_batch_writes_by_itself_once_that_has_ended(ma
         mapping["late"] = 1
         assert mapping["late"] == 1
         other.run(with_other.__exit__, None, None, None)
+        with pytest.raises(ZeroDivisionError), mapping.batch():
+            mapping["own"] = 1 / 0 if "own" in mapping else mapping.setdefault("own", 1) / 0
 
     async with trio.open_nursery() as nursery:
         with mapping.batch():

@@ -100,6 +100,23 @@ def test_an_iteration_that_was_given_up_shows_nothing_any_more(mapping, elsewher
     assert mapping.get("a") is None
 
 
+def test_a_value_replaced_while_it_was_decoded_is_not_remembered(mapping, elsewhere, monkeypatch):
+    from gossamer.views import mapping as module
+
+    mapping["a"] = [1]
+    decode = module.decode_value
+
+    def decode_slowly(data):
+        monkeypatch.setattr(module, "decode_value", decode)
+        elsewhere(mapping.__setitem__, "a", [2])
+        return decode(data)
+
+    monkeypatch.setattr(module, "decode_value", decode_slowly)
+    assert mapping["a"] == [1]
+
+    assert mapping["a"] == [2]
+
+
 def test_an_iteration_shows_what_there_was_when_it_began(mapping):
     mapping.update(a=1, b=2)
     keys = iter(mapping)

@@ -118,6 +118,45 @@ def test_a_slow_reader_gets_for_each_key_the_first_old_and_the_last_new_value(co
     assert watcher.feed.conflated > 1900
 
 
+def test_a_conflated_change_tells_who_did_the_last_of_it(make_copy):
+    ours, theirs = make_copy("ours"), make_copy("theirs")
+    watcher = ours.watch(changes_max=0)
+    ours.mapping["x"] = 1
+    theirs.hear(ours)
+    del theirs.mapping["x"]
+    ours.hear(theirs)
+    ours.mapping["y"] = 2
+    theirs.hear(ours)
+    theirs.mapping.set("y", 3, ttl=5)
+    ours.hear(theirs)
+    ours.later(6)
+    assert len(ours.mapping) == 0
+    ours.mapping["x"] = 1
+    del ours.mapping["x"]
+    theirs.mapping["z"] = 1
+    ours.hear(theirs)
+
+    assert [(c.key, c.new, c.kind, c.local, c.peer) for c in watcher.read()] == [("z", 1, "set", False, "theirs")]
+
+
+def test_a_folded_change_shows_its_last_writer(make_copy):
+    ours, theirs = make_copy("ours"), make_copy("theirs")
+    watcher = ours.watch(changes_max=0)
+    ours.mapping["x"] = 1
+    theirs.hear(ours)
+    theirs.mapping["x"] = 2
+    ours.hear(theirs)
+    (change,) = watcher.read()
+    assert (change.old, change.new, change.local, change.peer) == (None, 2, False, "theirs")
+    ours.mapping["x"] = 3
+    theirs.hear(ours)
+    del theirs.mapping["x"]
+    ours.hear(theirs)
+    (change,) = watcher.read()
+
+    assert (change.old, change.new, change.local, change.peer, change.kind) == (2, None, False, "theirs", "delete")
+
+
 def test_a_conflated_change_that_ended_where_it_began_is_none(copy, mapping):
     mapping["a"] = 1
     watcher = copy.watch(changes_max=0)
