@@ -169,7 +169,7 @@ def test_a_stream_of_mangled_messages_is_closed_and_changes_nothing_untrue(seed)
     closed = 0
     for number in range(300):
         now, wall_ms = mesh.nodes["a"].now, mesh.nodes["a"].wall_ms
-        victim.link_opened(1000 + number, liar.peer, (liar.host, 5), False, now)
+        victim.link_opened(1000 + number, liar.replica.identity.peer, (liar.host, 5), False, now)
         try:
             victim.link_heard(1000 + number, introduction, now, wall_ms)
             for _ in range(10):

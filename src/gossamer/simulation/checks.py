@@ -60,9 +60,9 @@ class Checks:
             before[origin] = heads[origin]
         self.step(node)
 
-    def replaced(self, node: Node, replaced: Sequence[Replaced]) -> None:
-        """Watchers were told of these changes."""
-        mirror, touched = node.mirror, self._touched[node.name]
+    def replaced(self, node: Node, mirror: dict[Key, Held], replaced: Sequence[Replaced]) -> None:
+        """A watcher, which holds `mirror`, was told of these changes."""
+        touched = self._touched[node.name]
         for key, before, after in replaced:
             if not self._same(node, mirror.get(key), before):
                 raise Wrong(f"{node.name}: {key!r}: {before} was said to be replaced, watchers saw {mirror.get(key)}")

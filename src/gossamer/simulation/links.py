@@ -17,6 +17,7 @@ from .traffic import Traffic
 
 if TYPE_CHECKING:
     from .node import Node
+    from .process import Process
 
 ROUND_TRIPS_TO_OPEN = 3
 """One-way trips that TCP and TLS take before a stream is of use."""
@@ -90,26 +91,27 @@ class Links:
 
     # -- datagrams ------------------------------------------------------------------------------
 
-    def multicast_from(self, sender: Node, boot: bytes, data: bytes, messages: Iterable[bytes]) -> None:
+    def multicast_from(self, sender: Process, data: bytes, messages: Iterable[bytes]) -> None:
         """Carry a datagram to everyone in reach."""
-        self._traffic.sent(sender.name, "multicast", messages)
-        if self.multicast and sender.has_multicast:
-            for node in self.nodes.values():
-                if node is not sender and node.has_multicast:
-                    self._carry(sender, node, node.unicast_address, boot, data, True)
+        node = sender.node
+        self._traffic.sent(node.name, "multicast", messages)
+        if self.multicast and node.has_multicast:
+            for other in self.nodes.values():
+                if other is not node and other.has_multicast:
+                    self._carry(sender, other, other.unicast_address, data, True)
 
-    def unicast_from(self, sender: Node, boot: bytes, data: bytes, messages: Iterable[bytes], to: Address) -> None:
+    def unicast_from(self, sender: Process, data: bytes, messages: Iterable[bytes], to: Address) -> None:
         """Carry a datagram to one address."""
-        self._traffic.sent(sender.name, "unicast", messages)
+        self._traffic.sent(sender.node.name, "unicast", messages)
         node = self._at_host(to[0])
         if node is not None:
-            self._carry(sender, node, to, boot, data, False)
+            self._carry(sender, node, to, data, False)
 
-    def _carry(self, sender: Node, to: Node, address: Address, boot: bytes, data: bytes, multicast: bool) -> None:
-        rng = self._rng
+    def _carry(self, sender: Process, to: Node, address: Address, data: bytes, multicast: bool) -> None:
+        rng, boot = self._rng, sender.replica.identity.boot
         for _ in range(2 if self.doubling and rng.random() < self.doubling else 1):
             loss = self.losses.get(to.name, self.loss)
-            if not self.reaches(sender.name, to.name) or (loss and rng.random() < loss):
+            if not self.reaches(sender.node.name, to.name) or (loss and rng.random() < loss):
                 continue
             delay_s = rng.uniform(*self.delay_s)
             if self.disorder and rng.random() < self.disorder:
@@ -118,45 +120,45 @@ class Links:
 
     # -- streams --------------------------------------------------------------------------------
 
-    def connect(self, caller: Node, to: Address) -> None:
+    def connect(self, caller: Process, to: Address) -> None:
         """Try to open a stream; the caller is told how that ended."""
         trip_s = ROUND_TRIPS_TO_OPEN * self._rng.uniform(*self.delay_s)
-        deadline = self._engine.now + caller.options.handshake_timeout_s
-        self._engine.after(trip_s, self._knock, caller, caller.boot_number, to, deadline)
+        deadline = self._engine.now + caller.node.options.handshake_timeout_s
+        self._engine.after(trip_s, self._knock, caller, to, deadline)
 
-    def _knock(self, caller: Node, boot_number: int, to: Address, deadline: float) -> None:
-        if caller.boot_number != boot_number or not caller.is_up:
-            return
+    def _knock(self, caller: Process, to: Address, deadline: float) -> None:
         callee = self._at_host(to[0])
-        if callee is None or (
-            callee.host_is_up and not callee.listens_at(to) and self.open_both_ways(caller.name, callee.name)
-        ):
+        if not caller.is_there:
+            return
+        if callee is None or self._is_refused(caller.node, callee, to):
             caller.connect_failed(to)
-        elif callee.is_awake and self.open_both_ways(caller.name, callee.name):
-            self._open(caller, callee, to)
+        elif callee.is_awake and self.open_both_ways(caller.node.name, callee.name):
+            assert callee.process is not None
+            self._open(caller, callee.process, to)
         elif self._engine.now + KNOCK_AGAIN_S < deadline:
-            self._engine.after(KNOCK_AGAIN_S, self._knock, caller, boot_number, to, deadline)
+            self._engine.after(KNOCK_AGAIN_S, self._knock, caller, to, deadline)
         else:
-            self._engine.at(deadline, self._give_up, caller, boot_number, to)
+            self._engine.at(deadline, self._give_up, caller, to)
 
-    def _give_up(self, caller: Node, boot_number: int, to: Address) -> None:
-        if caller.boot_number == boot_number and caller.is_up:
+    def _is_refused(self, caller: Node, callee: Node, to: Address) -> bool:
+        """Whether the kernel there says that nobody listens."""
+        return callee.host_is_up and not callee.listens_at(to) and self.open_both_ways(caller.name, callee.name)
+
+    def _give_up(self, caller: Process, to: Address) -> None:
+        if caller.is_there:
             caller.connect_failed(to)
 
-    def _open(self, caller: Node, callee: Node, to: Address) -> None:
-        breaks = {
-            way: self._break_after.pop(way)
-            for way in ((caller.name, callee.name), (callee.name, caller.name))
-            if way in self._break_after
-        }
+    def _open(self, caller: Process, callee: Process, to: Address) -> None:
+        ways = (caller.node.name, callee.node.name), (callee.node.name, caller.node.name)
+        breaks = {way: self._break_after.pop(way) for way in ways if way in self._break_after}
         pipe = Pipe(caller, callee, to, self, self._engine, self._rng, breaks)
         if breaks:
             self._breaking.append(pipe)
         pipe.open()
 
-    def sent_on_stream(self, sender: Node, messages: Iterable[bytes]) -> None:
+    def sent_on_stream(self, sender: Process, messages: Iterable[bytes]) -> None:
         """Count what a stream carries."""
-        self._traffic.sent(sender.name, "stream", messages)
+        self._traffic.sent(sender.node.name, "stream", messages)
 
     def _at_host(self, host: str) -> Node | None:
         return next((node for node in self.nodes.values() if node.host == host), None)

@@ -19,7 +19,7 @@ from .engine import Engine
 
 if TYPE_CHECKING:
     from .links import Links
-    from .node import Node
+    from .process import Process
 
 WINDOW_BYTES = 256 << 10
 """What a sender may have on its way, and a receiver that does not read may have waiting."""
@@ -32,8 +32,7 @@ RESET_AGAIN_S = 0.5
 class End:
     """One end of a pipe, and what it sends."""
 
-    node: Node
-    boot_number: int
+    process: Process
     parser: FrameParser
     heard_at: float
     number: int = 0
@@ -46,11 +45,6 @@ class End:
     unread: list[bytes] = field(default_factory=list)
     closed: bool = False
 
-    @property
-    def is_there(self) -> bool:
-        """Whether the process that opened this end still runs, on a host that does."""
-        return self.node.host_is_up and self.node.boot_number == self.boot_number
-
 
 class Pipe:
     """A stream between two nodes."""
@@ -59,8 +53,8 @@ class Pipe:
 
     def __init__(
         self,
-        caller: Node,
-        callee: Node,
+        caller: Process,
+        callee: Process,
         address: Address,
         links: Links,
         engine: Engine,
@@ -69,19 +63,19 @@ class Pipe:
     ) -> None:
         self._links, self._engine, self._rng, self._address = links, engine, rng, address
         ends = []
-        for node, other in ((caller, callee), (callee, caller)):
-            parser = FrameParser(node.options.message_bytes_max)
-            end = End(node, node.boot_number, parser, engine.now)
-            end.break_after_bytes = breaks.get((node.name, other.name))
+        for process, other in ((caller, callee), (callee, caller)):
+            end = End(process, FrameParser(process.node.options.message_bytes_max), engine.now)
+            end.break_after_bytes = breaks.get((process.node.name, other.node.name))
             ends.append(end)
         self._ends = ends[0], ends[1]
 
     def open(self) -> None:
         """Tell both ends that the stream is open."""
         caller, callee = self._ends
-        caller_address = caller.node.host, self._rng.randint(32768, 60999)
-        callee.number = callee.node.link_opened(self, callee, caller.node.peer, caller_address, outgoing=False)
-        caller.number = caller.node.link_opened(self, caller, callee.node.peer, self._address, outgoing=True)
+        ours, theirs = caller.process, callee.process
+        address = ours.node.host, self._rng.randint(32768, 60999)
+        callee.number = theirs.link_opened(self, callee, ours.replica.identity.peer, address, outgoing=False)
+        caller.number = ours.link_opened(self, caller, theirs.replica.identity.peer, self._address, outgoing=True)
         for end in self._ends:
             self._watch_idle(end)
             self.pump(end)
@@ -99,11 +93,11 @@ class Pipe:
 
     def pump(self, end: End) -> None:
         """Pull what the replica has to send, while there is room for it."""
-        while not end.closed and end.node.is_awake and end.queued_bytes < WINDOW_BYTES:
-            messages = end.node.pull(end.number)
+        while not end.closed and end.process.is_awake and end.queued_bytes < WINDOW_BYTES:
+            messages = end.process.pull(end.number)
             if not messages:
                 break
-            self._links.sent_on_stream(end.node, messages)
+            self._links.sent_on_stream(end.process, messages)
             data = b"".join(frame for message in messages for frame in frames(message))
             at = 0
             while at < len(data):
@@ -122,18 +116,18 @@ class Pipe:
 
     def _arrive(self, end: End) -> None:
         there = self.other(end)
-        if end.closed or not end.is_there:
+        if end.closed or not end.process.is_there:
             return
         if not self._gets_through(end, there):
             now = self._engine.now
             end.stuck_since = now if end.stuck_since is None else end.stuck_since
-            if now - end.stuck_since >= end.node.options.send_timeout_s:
+            if now - end.stuck_since >= end.process.node.options.send_timeout_s:
                 self.close(end)
             else:
                 self._engine.after(TRY_AGAIN_S, self._arrive, end)
             return
         end.moving, end.stuck_since = False, None
-        if there.closed or not there.is_there:
+        if there.closed or not there.process.is_there:
             self._shut(end)
             return
         piece = end.queue.popleft()
@@ -148,18 +142,20 @@ class Pipe:
         self.pump(end)
 
     def _gets_through(self, end: End, there: End) -> bool:
-        if not there.node.host_is_up or not self._links.open_both_ways(end.node.name, there.node.name):
+        if not there.process.node.host_is_up or not self._links.open_both_ways(
+            end.process.node.name, there.process.node.name
+        ):
             return False
         return sum(map(len, there.unread)) < WINDOW_BYTES
 
     def _deliver(self, end: End, piece: bytes) -> None:
         if not piece:
             return
-        if not end.node.is_awake:
+        if not end.process.is_awake:
             end.unread.append(piece)
             return
         end.heard_at = self._engine.now
-        if not end.node.stream_data(end.number, end.parser, piece):
+        if not end.process.stream_data(end.number, end.parser, piece):
             self.close(end)
 
     def read_on(self, end: End) -> None:
@@ -178,9 +174,9 @@ class Pipe:
         self._reset(self.other(end))
 
     def _reset(self, end: End) -> None:
-        if end.closed or not end.is_there:
+        if end.closed or not end.process.is_there:
             return
-        if self._links.open_both_ways(end.node.name, self.other(end).node.name):
+        if self._links.open_both_ways(end.process.node.name, self.other(end).process.node.name):
             self._engine.after(self._links.delay_s[1], self._shut, end)
         else:
             self._engine.after(RESET_AGAIN_S, self._reset, end)
@@ -189,13 +185,13 @@ class Pipe:
         if not end.closed:
             end.closed = True
             end.queue.clear()
-            if end.is_there:
-                end.node.link_closed(end.number)
+            if end.process.is_there:
+                end.process.link_closed(end.number)
 
     def _watch_idle(self, end: End) -> None:
-        if end.closed or not end.is_there:
+        if end.closed or not end.process.is_there:
             return
-        deadline = end.heard_at + end.node.options.stream_idle_s
+        deadline = end.heard_at + end.process.node.options.stream_idle_s
         if deadline <= self._engine.now:
             self.close(end)
         else:

@@ -98,11 +98,11 @@ class Simulation:
 
     def kill(self, name: str) -> None:
         """The process dies at once, as by SIGKILL: no goodbye, but its kernel resets its streams."""
-        self.nodes[name].die()
+        self.nodes[name].kill()
 
     def crash(self, name: str) -> None:
         """The computer loses power: nothing is said by anybody."""
-        self.nodes[name].die(host_too=True)
+        self.nodes[name].crash()
 
     def stop(self, name: str) -> float:
         """The program closes its mesh in an orderly way; return how long that took."""
@@ -118,15 +118,16 @@ class Simulation:
                     break
                 node.turn_soon()
                 self.run(seconds=0.005)
-        node.leave()
+        if node.process is not None:
+            node.process.leave()
         self.run(seconds=0.1)
-        node.die()
+        node.kill()
         return self.engine.now - began - 0.1
 
     def restart(self, name: str) -> None:
         """A new process starts on that computer, and knows nothing."""
         if self.nodes[name].is_up:
-            self.nodes[name].die()
+            self.nodes[name].kill()
         self.nodes[name].boot()
 
     def pause(self, name: str) -> None:
