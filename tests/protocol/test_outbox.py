@@ -378,6 +378,7 @@ def spent_bits(writers: int, seed: int, until_s: float) -> list[tuple[float, flo
         outbox_of(ledger).writers = writers
         while (datagram := datagram_of(ledger, now)) is not None:
             sent.append((now, 8.0 * (len(body(datagram)) + ENVELOPE_BYTES)))
+            assert len(sent) < 100_000, "the budget has no end"
             ledger.write("key", b"x" * rng.randint(0, 400), WALL_MS)
         now += rng.expovariate(200)
     return sent

@@ -64,6 +64,11 @@ class OpenBatch:
         else:
             self._past.pop(key, None)
 
+    def left_out_bytes(self, key: Key, before: Held) -> int:
+        """Return how much of `size_bytes` a write of `key` that replaces `before` leaves out; 0 if nothing."""
+        earlier = self._rows.get(key)
+        return _row_bytes(key, earlier.value, earlier.meta) if earlier is not None and before is earlier else 0
+
     def _coalesced(self, key: Key, earlier: Write, past: tuple[Dot, ...]) -> tuple[Dot, ...]:
         inherited = self._past.get(key, ())
         if earlier.value is not None and earlier.dot not in past:

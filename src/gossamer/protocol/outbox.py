@@ -28,7 +28,7 @@ PUSHED_BATCH_BYTES_MAX = 16 << 10
 """The same while streams carry everything."""
 REPEAT_BATCHES_MAX = 2
 SMALL_BYTES = 64
-"""A row with a value no longer than this, and a key of a quarter, always fits beside what is not yet full."""
+"""A row with a value no longer than this, and a key of a quarter, always fits beside what is twice that from full."""
 KEY_BYTES_MAX = 1024
 BATCH_ROWS_MAX = 16_384
 BATCH_VALUES_BYTES_MAX = 16 << 20
@@ -74,21 +74,29 @@ class Outbox:
         self._budget_at: float | None = None
 
     def add(self, key: Key, write: Write, before: Held, known: VectorClock) -> None:
-        """Enter a write, closing the batch before it or after it when that is full."""
+        """Enter a write, closing the batch before it if both together would be too large for a datagram."""
         if self.alone:
             return
-        batch = self.open
         limit = PUSHED_BATCH_BYTES_MAX if self.pushing else BATCH_BYTES_MAX
         value = write.value
-        if (value is not None and len(value) > SMALL_BYTES) or type(key) is not str or len(key) > SMALL_BYTES // 4:
-            row_bytes = (len(value) if value is not None else 0) + KEY_BYTES_MAX * (type(key) is not str)
-            row_bytes += 4 * len(key) if type(key) is str else 0
-            if len(batch) and batch.size_bytes + row_bytes + SMALL_BYTES > limit:
-                self.close_into(known)
-                batch = self.open
-        batch.add(key, write, before)
-        if batch.size_bytes > limit - 2 * SMALL_BYTES:
+        if (
+            self.open.size_bytes > limit - 2 * SMALL_BYTES
+            or (value is not None and len(value) > SMALL_BYTES)
+            or type(key) is not str
+            or len(key) > SMALL_BYTES // 4
+        ) and not self._fits(key, value, before, limit):
             self.close_into(known)
+        self.open.add(key, write, before)
+
+    def _fits(self, key: Key, value: bytes | None, before: Held, limit: int) -> bool:
+        """Whether the open batch stays within `limit` with this row, or would hold nothing but it."""
+        batch = self.open
+        left_out_bytes = batch.left_out_bytes(key, before)
+        if len(batch) == (1 if left_out_bytes else 0):
+            return True
+        row_bytes = SMALL_BYTES + (0 if value is None else len(value))
+        row_bytes += 4 * len(key) if type(key) is str else KEY_BYTES_MAX
+        return batch.size_bytes - left_out_bytes + row_bytes <= limit
 
     def meet(self, known: VectorClock) -> None:
         """Somebody is there: what was written until now goes in a delta, what follows in batches."""
@@ -184,8 +192,10 @@ class Outbox:
     def overloaded(self) -> bool:
         """Return whether multicast cannot carry the backlog: it is too long, or holds a batch too large."""
         unsent = self.backlog()
-        return unsent > self._options.multicast_burst_datagrams or any(
-            len(self.ring[-at].data) + 2 > DATAGRAM_BODY_MAX for at in range(1, unsent + 1)
+        return (
+            unsent > self._options.multicast_burst_datagrams
+            or self.open.size_bytes > DATAGRAM_BODY_MAX
+            or any(len(self.ring[-at].data) + 2 > DATAGRAM_BODY_MAX for at in range(1, unsent + 1))
         )
 
     # -- streams --------------------------------------------------------------------------------
