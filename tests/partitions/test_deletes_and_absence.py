@@ -8,7 +8,7 @@ from scenes import fill
 from gossamer.options import Options
 from gossamer.protocol.effects import Rejoined
 
-HALF_A_YEAR_S = 182 * 86_400.0
+DAYS_S = 3 * 86_400.0
 FORGETFUL = Options(forget_deletes_after_s=20, deletes_max=10)
 
 
@@ -79,7 +79,7 @@ def test_a_roster_is_inherited_by_whoever_hears_of_the_delete_in_the_third_place
 
 
 @pytest.mark.parametrize("forgetful", [False, True])
-def test_after_half_a_year_away_nothing_resurrects(seed, forgetful):
+def test_after_days_away_longer_than_records_are_kept_nothing_resurrects(seed, forgetful):
     from gossamer.simulation import Simulation
 
     slow = Options(beacon_interval_s=3600.0, forget_deletes_after_s=86_400 if forgetful else 1e9)
@@ -93,7 +93,7 @@ def test_after_half_a_year_away_nothing_resurrects(seed, forgetful):
     mesh.write("b", "meanwhile", 1)
     for number in range(10):
         mesh.delete("a", f"a/{number}")
-    mesh.run(seconds=HALF_A_YEAR_S / 20)
+    mesh.run(seconds=DAYS_S)
     mesh.heal()
 
     mesh.settle(within_s=40_000)

@@ -24,7 +24,8 @@ def idle_bytes_per_s(mesh: Simulation, name: str) -> float:
 
 
 def with_keys(count: int) -> Simulation:
-    mesh = mesh_of(0, "abc")
+    mesh = mesh_of(0, "ab")
+    mesh.checks.honest = count <= 10_000  # bytes are measured here; other tests compare large states
     for start in range(0, count, 1000):
         mesh.batch("a", {f"key/{number}": number for number in range(start, min(count, start + 1000))})
     return mesh
