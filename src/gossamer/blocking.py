@@ -21,7 +21,8 @@ from .handle import EVERYTHING, Arguments, MeshHandle, Peer
 from .options import Options
 from .settings import arguments_of
 from .threads import ENDS_WITHIN_S, ListenerThread, LoopThread, wait_for
-from .views.changes import Change, Feed, Pattern, drained
+from .views.changes import Change, Pattern
+from .views.watchers import Feed
 
 T = TypeVar("T")
 
@@ -169,7 +170,7 @@ class BlockingMesh(MeshHandle):
             return self._listener_thread
 
     def _deliver(self) -> None:
-        for raw in drained(self._feed, self._ledger):
+        for raw in self._watchers.drain(self._feed):
             self._listeners.deliver(raw)
 
     def _wake_listeners(self) -> None:
@@ -227,7 +228,7 @@ class BlockingChanges:
         self._mesh._check_thread("next")
         while True:
             self._ready.clear()
-            for raw in drained(self._feed, self._mesh._ledger):
+            for raw in self._mesh._watchers.drain(self._feed):
                 change = self._mesh._watchers.change(raw)
                 if change is not None:
                     return change

@@ -30,8 +30,10 @@ from .protocol.effects import ClockSkew, Forked, Joined, Left, Notice, Rejoined
 from .protocol.ledger import Ledger
 from .protocol.replica import Identity, Replica
 from .status import PeerStatus, Status, peer_statuses, unsent, why
-from .views.changes import Change, Feed, Listeners, Watchers
+from .views.changes import Change
+from .views.listeners import ANY_KEY, Listeners
 from .views.mapping import MeshMapping
+from .views.watchers import Feed, Watchers
 from .wire.sealing import Sealer
 
 logger = logging.getLogger("gossamer.mesh")
@@ -60,11 +62,11 @@ class MeshHandle(MeshMapping):
         self._skewed: set[bytes] = set()
         self.rejoined: Rejoined | None = None
         """The latest return after a long absence, if there was one."""
-        self._watchers = Watchers(wall_ms, self._directory.writer, self.options.changes_max)
+        self._watchers = Watchers(wall_ms, self._directory.writer)
         self._assemble(None)
         super().__init__(self._ledger, arguments.name, wall_ms, self.driver.wrote, self._directory.writer)
         self._watchers.mapping = self
-        self._listeners = Listeners(self._watchers, self._ledger)
+        self._listeners = Listeners(self._watchers)
         self._feed = Feed(self.options.changes_max, self._wake_listeners, self._listeners.wanted)
         tell_of_forks(self)
 
@@ -233,15 +235,14 @@ class MeshHandle(MeshMapping):
         """Call `listener(mesh, key, old, new)` on each change, of `key` alone if it is given, as netmem does."""
 
         def call(change: Change) -> None:
-            if key is None or change.key == key:
-                listener(self, change.key, change.old, change.new)
+            listener(self, change.key, change.old, change.new)
 
-        self._listeners.add(listener, "*", call)
+        self._listeners.add(listener, call=call, key=ANY_KEY if key is None else key)
         self._start_listening()
 
     def remove_listener(self, listener: Callable[..., Any], key: Any = None) -> None:
-        """Call `listener` no more; do nothing if it was not registered, as netmem does."""
-        self._listeners.remove(listener)
+        """Undo one `add_listener` of the same; do nothing if there was none, as netmem does."""
+        self._listeners.remove_one(listener, ANY_KEY if key is None else key)
 
     def _start_listening(self) -> None:
         self._before_use()
@@ -347,14 +348,11 @@ class MeshHandle(MeshMapping):
 
     def fork_in_child(self) -> None:
         """Keep the state and who listens; forget what belongs to the parent, whose thread and sockets these are."""
-        ledger, watchers = self._ledger, self._watchers
+        ledger = self._ledger
         ledger.lock = threading.Lock()
         ledger.origin = ledger.outbox = ledger.joining = None
         ledger.waiting = Waiting(self.options.held_batches_bytes)
-        listening = self._feed in watchers.feeds
-        watchers.feeds, watchers.waiters = ((self._feed,) if listening else ()), ()
-        ledger.watched = listening
-        self._feed.clear()
+        self._watchers.keep_only(self._feed)
         self._questions.clear()
         self.is_forked = True
         self._detour = 1 + (self._batches.current() is not None)

@@ -15,7 +15,8 @@ from .handle import EVERYTHING, Arguments, MeshHandle, Peer
 from .living import living
 from .options import Options
 from .settings import arguments_of
-from .views.changes import Change, Feed, Pattern, drained
+from .views.changes import Change, Pattern
+from .views.watchers import Feed
 
 T = TypeVar("T")
 
@@ -100,7 +101,7 @@ class Mesh(MeshHandle):
             self._tell_listeners()
 
     def _tell_listeners(self) -> None:
-        for raw in drained(self._feed, self._ledger):
+        for raw in self._watchers.drain(self._feed):
             self._listeners.deliver(raw)
 
     # -- fork -------------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ class Changes:
     async def __anext__(self) -> Change:
         await trio.lowlevel.checkpoint()
         while True:
-            for raw in drained(self._feed, self._mesh._ledger):
+            for raw in self._mesh._watchers.drain(self._feed):
                 change = self._mesh._watchers.change(raw)
                 if change is not None:
                     return change

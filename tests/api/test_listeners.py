@@ -270,8 +270,9 @@ def test_netmem_listeners_are_called_as_netmem_calls_them(join, told):
     mesh["b"] = 2
     mesh["a"] = 3
     told.until(5)
-    mesh.remove_listener(one, "a")
     mesh.remove_listener(one)
+    mesh.remove_listener(everything, "a")
+    mesh.remove_listener(one, "a")
     mesh["a"] = 4
 
     assert told.until(6) == [
@@ -282,6 +283,28 @@ def test_netmem_listeners_are_called_as_netmem_calls_them(join, told):
         ("one", "a", 1, 3),
         ("all", True, "a", 3, 4),
     ]
+
+
+def test_netmem_listeners_added_twice_are_called_twice_and_removed_one_by_one(join, told):
+    mesh = join()
+
+    def listen(d, key, old, new):
+        told(new)
+
+    mesh.add_listener(listen)
+    mesh.add_listener(listen)
+    mesh["a"] = 1
+    told.until(2)
+    mesh.remove_listener(listen)
+    mesh["a"] = 2
+    told.until(3)
+    mesh.remove_listener(listen)
+    mesh.remove_listener(listen)
+    last = mesh.on("*", Told())
+    mesh["a"] = 3
+    last.until(1)
+
+    assert told.changes == [1, 1, 2]
 
 
 def test_listeners_registered_by_many_threads_are_all_called(join):

@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 from gossamer.options import Options
 from gossamer.protocol.ledger import Ledger
-from gossamer.views.changes import Change, Feed, Listeners, Watchers, drained
+from gossamer.views.changes import Change
+from gossamer.views.listeners import Listeners
 from gossamer.views.mapping import MeshMapping
+from gossamer.views.watchers import Feed, Watchers
 
 NOON_MS = 1_700_000_000_000
 
@@ -23,12 +25,12 @@ class Copy:
         options = options or Options()
         self.name = name
         self.writes_told = 0
-        self.watchers = Watchers(self.wall_ms, self.writer_of, options.changes_max)
+        self.watchers = Watchers(self.wall_ms, self.writer_of)
         self.ledger = Ledger(options, random.Random(name), threading.Lock(), self.watchers)
         self.watchers.ledger = self.ledger
         self.mapping = MeshMapping(self.ledger, name, self.wall_ms, self._wrote, self.writer_of)
         self.watchers.mapping = self.mapping
-        self.listeners = Listeners(self.watchers, self.ledger)
+        self.listeners = Listeners(self.watchers)
         self.others: dict[bytes, str] = {}
 
     def wall_ms(self) -> int:
@@ -73,7 +75,7 @@ class Watcher:
         self.woken += 1
 
     def read(self) -> list[Change]:
-        found = (self._copy.watchers.change(raw) for raw in drained(self.feed, self._copy.ledger))
+        found = (self._copy.watchers.change(raw) for raw in self._copy.watchers.drain(self.feed))
         return [change for change in found if change is not None]
 
     def told(self) -> list[tuple[object, object, object]]:
@@ -81,5 +83,5 @@ class Watcher:
 
     def deliver(self) -> None:
         """Call the copy's listeners with what waits."""
-        for raw in drained(self.feed, self._copy.ledger):
+        for raw in self._copy.watchers.drain(self.feed):
             self._copy.listeners.deliver(raw)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -239,6 +241,27 @@ def test_a_watcher_that_left_is_told_nothing_and_writing_is_quick_again(copy, ma
     mapping["x"] = 1
 
     assert watcher.read() == []
+    assert copy.ledger.watched is False
+
+
+def test_threads_that_come_and_go_at_once_lose_no_watcher(copy, mapping):
+    begin = threading.Barrier(8)
+    woken = [0] * 8
+
+    def wait(me):
+        begin.wait()
+        for _ in range(200):
+            waiter = lambda: woken.__setitem__(me, woken[me] + 1)  # noqa: E731
+            copy.watchers.await_change(waiter)
+            before = woken[me]
+            mapping[me] = woken[me]
+            assert woken[me] > before
+            copy.watchers.await_no_more(waiter)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(wait, range(8)))
+
+    assert copy.watchers.waiters == ()
     assert copy.ledger.watched is False
 
 
