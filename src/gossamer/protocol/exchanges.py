@@ -210,6 +210,7 @@ class Exchanges:
             return  # an answer to a question that was given up
         if isinstance(message, DeltaEnd):
             link.asked = None
+            self._effects.append(Wake(link.number))  # batches may have waited for this
             theirs = link.heard if message.told else NOTHING_TOLD
             if theirs.number != message.told:  # it builds on a vector that we could not make out: ask again
                 self._wants.want(member.boot, now)
@@ -239,6 +240,7 @@ class Exchanges:
         if link.asked is None or link.asked.number != message.exchange:
             return
         link.asked = None
+        self._effects.append(Wake(link.number))
         if message.send_whole:
             link.sent, member.sent_base = NOTHING_TOLD, None
             self.ask(link, member, now, reply=False)
