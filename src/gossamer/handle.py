@@ -62,9 +62,9 @@ class MeshHandle(MeshMapping):
         self._skewed: set[bytes] = set()
         self.rejoined: Rejoined | None = None
         """The latest return after a long absence, if there was one."""
-        self._watchers = Watchers(wall_ms, self._directory.writer)
+        self._watchers = Watchers(self.seen_ms, self._directory.writer)
         self._assemble(None)
-        super().__init__(self._ledger, arguments.name, wall_ms, self.driver.wrote, self._directory.writer)
+        super().__init__(self._ledger, arguments.name, wall_ms, self.seen_ms, self.driver.wrote, self._directory.writer)
         self._watchers.mapping = self
         self._listeners = Listeners(self._watchers)
         self._feed = Feed(self.options.changes_max, self._wake_listeners, self._listeners.wanted)
@@ -117,6 +117,10 @@ class MeshHandle(MeshMapping):
         )
         self._wrote = self.driver.wrote
         self._watchers.ledger = self._ledger
+
+    def seen_ms(self) -> int:
+        """Return the time by which writes expire: our wall clock, put right by what peers' clocks say."""
+        return wall_ms() + self.replica.membership.offset_ms()
 
     # -- hooks of the doors ---------------------------------------------------------------------
 

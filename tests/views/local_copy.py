@@ -20,21 +20,26 @@ class Copy:
     """One peer's copy: a mapping, who listens to it, and how it meets another."""
 
     clock_ms = NOON_MS
+    offset_ms = 0
+    """By how much the clocks of the others are ahead of ours, as far as measured."""
 
     def __init__(self, name: str = "ours", options: Options | None = None) -> None:
         options = options or Options()
         self.name = name
         self.writes_told = 0
-        self.watchers = Watchers(self.wall_ms, self.writer_of)
+        self.watchers = Watchers(self.seen_ms, self.writer_of)
         self.ledger = Ledger(options, random.Random(name), threading.Lock(), self.watchers)
         self.watchers.ledger = self.ledger
-        self.mapping = MeshMapping(self.ledger, name, self.wall_ms, self._wrote, self.writer_of)
+        self.mapping = MeshMapping(self.ledger, name, self.wall_ms, self.seen_ms, self._wrote, self.writer_of)
         self.watchers.mapping = self.mapping
         self.listeners = Listeners(self.watchers)
         self.others: dict[bytes, str] = {}
 
     def wall_ms(self) -> int:
         return self.clock_ms
+
+    def seen_ms(self) -> int:
+        return self.clock_ms + self.offset_ms
 
     def writer_of(self, origin: bytes) -> str:
         return self.name if origin == self.ledger.origin else self.others.get(origin, "")

@@ -101,7 +101,7 @@ def test_an_iteration_that_was_given_up_shows_nothing_any_more(mapping, elsewher
 
 
 def test_a_value_replaced_while_it_was_decoded_is_not_remembered(mapping, elsewhere, monkeypatch):
-    from gossamer.views import mapping as module
+    from gossamer.views import reading as module
 
     mapping["a"] = [1]
     decode = module.decode_value

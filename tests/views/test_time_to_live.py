@@ -94,6 +94,29 @@ def test_what_expires_elsewhere_expires_here_too(make_copy):
     assert [change.kind for change in watcher.read()] == ["expire"]
 
 
+def test_whoever_has_a_wrong_clock_lets_expire_by_that_of_the_others(copy, mapping):
+    copy.offset_ms = 3_600_000  # ours is an hour late, and we know it
+    mapping.set("x", 1, ttl=10)
+    assert (mapping["x"], len(mapping), mapping.entry("x").expires_at_s) == (1, 1, copy.seen_ms() / 1000 + 10)
+    copy.later(10)
+
+    assert (dict(mapping), len(mapping), "x" in mapping) == ({}, 0, False)
+
+
+def test_what_has_expired_stays_so_though_the_clock_is_put_back(copy, mapping):
+    mapping["y"] = 1
+    mapping.set("x", 1, ttl=10)
+    copy.later(11)
+    assert len(mapping) == 1
+    copy.later(-3600)
+
+    assert (dict(mapping), len(mapping), "x" in mapping, mapping.get("x")) == ({"y": 1}, 1, False, None)
+    with pytest.raises(KeyError):
+        del mapping["x"]
+    assert mapping.setdefault("x", 2) == 2
+    assert (mapping, len(mapping)) == ({"x": 2, "y": 1}, 2)
+
+
 def test_an_older_value_that_was_written_unaware_shows_again_when_the_newer_one_expires(make_copy):
     ours, theirs = make_copy("ours"), make_copy("theirs")
     ours.mapping["x"] = "lasting"

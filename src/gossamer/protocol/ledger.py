@@ -101,14 +101,14 @@ class Ledger:
             if self.watched:
                 self.observer.replaced((Replaced(key, before, None if value is None else write),), True)
 
-    def write_if(self, visible: bool, key: Key, value: bytes | None, wall_ms: int) -> Write | None:
+    def write_if(self, visible: bool, key: Key, value: bytes | None, wall_ms: int, seen_ms: int) -> Write | None:
         """Write if, and only if, something (or, if not `visible`, nothing) can be seen under `key`.
 
-        Return what could be seen.  This is what makes `pop` and `setdefault` atomic among threads.
+        Return what could be seen, by the clock `seen_ms`: so `pop` and `setdefault` are atomic among threads.
         """
         with self.lock:
             before: Held = self.state.live.get(key)
-            seen = winner(before, wall_ms)
+            seen = None if key in self.state.expiry.hidden else winner(before, seen_ms)
             if (seen is not None) is visible:
                 outbox = self._mint(wall_ms)
                 write, before = self.state.write(outbox.origin, key, value, self.clock.tick(wall_ms))

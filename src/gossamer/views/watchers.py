@@ -73,12 +73,12 @@ class Feed:
 class Watchers:
     """Told by the ledger, under its lock, of all that changes; tells feeds and waiters."""
 
-    def __init__(self, wall_ms: Callable[[], int], writer_of: Callable[[Origin], Any]) -> None:
+    def __init__(self, seen_ms: Callable[[], int], writer_of: Callable[[Origin], Any]) -> None:
         self.mapping: MeshMapping | None = None
         self.ledger: Ledger | None = None
         self.feeds: tuple[Feed, ...] = ()
         self.waiters: tuple[Callable[[], None], ...] = ()
-        self._wall_ms = wall_ms
+        self._seen_ms = seen_ms
         self._writer_of = writer_of
 
     # -- who watches ----------------------------------------------------------------------------
@@ -131,7 +131,7 @@ class Watchers:
         if not local:
             self.mapping.count_reserved(replaced)
         if self.feeds:
-            now_ms = self._wall_ms()
+            now_ms = self._seen_ms()
             for key, before, after in replaced:
                 deleter = self._deleter(key, local) if after is None else None
                 old, new = winner(before, now_ms), winner(after, now_ms)
