@@ -6,9 +6,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import random
-import socket
 import threading
 import time
 from collections import Counter
@@ -16,29 +13,24 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, overload
 
 from .arguments import Arguments
+from .boot import Hooks, new_boot
 from .crdt.dots import Origin
 from .crdt.waiting import Waiting
 from .crdt.writes import each
 from .errors import MeshClosed
 from .forking import tell_of_forks
-from .net.certificates import new_identity
-from .net.driver import Driver, wall_ms
-from .net.sockets import open_network
-from .net.transport import Network
+from .net.driver import wall_ms
 from .peers import Directory, Peer
 from .protocol.effects import ClockSkew, Forked, Joined, Left, Notice, Rejoined
 from .protocol.ledger import Ledger
-from .protocol.replica import Identity, Replica
 from .status import PeerStatus, Status, peer_statuses, unsent, why
 from .views.changes import Change
 from .views.listeners import ANY_KEY, Listeners
 from .views.mapping import MeshMapping
 from .views.watchers import Feed, Watchers
-from .wire.sealing import Sealer
 
 logger = logging.getLogger("gossamer.mesh")
 
-BOOT_BYTES = 12
 EVERYTHING: Any = object()
 """What `settled` waits for if no key is named."""
 F = TypeVar("F", bound=Callable[[Change], Any])
@@ -71,52 +63,13 @@ class MeshHandle(MeshMapping):
         tell_of_forks(self)
 
     def _assemble(self, ledger: Ledger | None) -> None:
-        """Make what lives as long as one boot: keys, sockets, replica.  A fork's child makes it anew."""
-        arguments = self.arguments
-        keys = arguments.keys()
-        identity = new_identity(keys)
-        boot = int(time.time()).to_bytes(4, "big", signed=False) + os.urandom(BOOT_BYTES - 4)
-        network: Network = open_network(
-            identity=identity,
-            host_only=arguments.host_only,
-            interfaces=arguments.interfaces,
-            port=arguments.port,
-            options=self.options,
-        )
-        try:
-            self.network = network if arguments.wrap is None else arguments.wrap(network)
-            self.mesh_tag, self.discovery_tag = keys.mesh_tag, keys.discovery_tag
-            name = arguments.nickname or f"{socket.gethostname()}:{os.getpid()}"
-            me = Identity(identity.peer_id, boot, name, network.stream_port, network.unicast_port)
-            self._equip(me, Sealer([keys], boot, os.urandom), ledger)
-        except BaseException:
-            network.close()
-            raise
-
-    def _equip(self, me: Identity, sealer: Sealer, ledger: Ledger | None) -> None:
-        self.replica = Replica(
-            me,
-            self.options,
-            random.SystemRandom(),
-            lock=threading.Lock(),
-            observer=self._watchers,
-            now=time.monotonic(),
-            multicast=self.network.has_multicast,
-            ledger=ledger,
-        )
-        self._directory.follow(self.replica)
-        self._ledger = self.replica.ledger
-        self.driver = Driver(
-            self.replica,
-            self.network,
-            sealer,
-            self.options,
-            self._notice,
-            self._tick,
-            self._heard,
-        )
-        self._wrote = self.driver.wrote
-        self._watchers.ledger = self._ledger
+        """Begin a life: open sockets, over `ledger` or an empty one."""
+        boot = new_boot(self.arguments, ledger, self._watchers, Hooks(self._notice, self._tick, self._heard))
+        self.network, self.replica, self.driver = boot.network, boot.replica, boot.driver
+        self.mesh_tag, self.discovery_tag = boot.mesh_tag, boot.discovery_tag
+        self._wrote = boot.driver.wrote
+        self._ledger = self._watchers.ledger = boot.replica.ledger
+        self._directory.follow(boot.replica)
 
     def seen_ms(self) -> int:
         """Return the time by which writes expire: our wall clock, put right by what peers' clocks say."""
