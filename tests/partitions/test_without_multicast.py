@@ -106,3 +106,15 @@ def test_nobody_is_called_dead_where_only_streams_work(mesh):
     mesh.run(seconds=120)
 
     assert not any(mesh.notices(name, Left) for name in names)
+
+
+def test_a_restarted_peer_is_not_called_again_and_again_for_its_dead_run(mesh):
+    names = isolated(mesh, 4, knows=True)
+    mesh.run(seconds=10)
+
+    mesh.restart("n2")
+    mesh.hint("n2", names[:1])
+    mesh.run(seconds=20)
+
+    assert all(len(mesh.nodes[name].replica.exchanges.links) <= 2 * 3 for name in names)
+    assert all(mesh.sees(name) == set(names) - {name} for name in names)

@@ -62,8 +62,13 @@ class Exchanges:
     # -- links ----------------------------------------------------------------------------------
 
     def connect(self, to: Address | None, now: float) -> bool:
-        """Open a stream to `to`, unless that is under way; return whether it was asked for now."""
+        """Open a stream to `to`, unless there is one or that is under way; return whether it was asked for now.
+
+        Whoever is meant, one stream to an address is enough: it may be another's by now, as after a restart.
+        """
         if to is None or self._connecting.get(to, now) > now:
+            return False
+        if any(link.outgoing and link.address == to for link in self.links.values()):
             return False
         self._connecting[to] = now + self._options.handshake_timeout_s
         self._effects.append(Connect(to))

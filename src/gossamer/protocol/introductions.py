@@ -66,6 +66,8 @@ class Introductions:
         if member.address is None:  # met by this stream: its multicast has yet to prove itself
             member.address = link.address[0], message.unicast_port
             member.multicast_at = -math.inf
+        elif link.outgoing:  # it may have moved: here it has just proven to be
+            member.address = link.address[0], message.unicast_port
         replica.membership.introduced(member, message)
         if member.link is None:
             member.link = link.number
@@ -126,7 +128,9 @@ class Introductions:
         """Somebody tells us where others are."""
         replica = self._replica
         for boot, host, port in peers.addresses:
-            if port and boot != replica.identity.boot and boot not in replica.membership.members:
+            member = replica.membership.members.get(boot)
+            moved = member is not None and member.link is None and member.stream_address != (host, port)
+            if port and boot != replica.identity.boot and (member is None or moved):
                 replica.hint((host, port), now)
 
     def tell_of_others(self, member: Member, link: Link) -> None:
