@@ -19,7 +19,7 @@ from .crdt.waiting import Waiting
 from .crdt.writes import each
 from .errors import MeshClosed
 from .forking import tell_of_forks
-from .net.driver import wall_ms
+from .net.clocks import wall_ms
 from .peers import Directory, Peer
 from .protocol.effects import ClockSkew, Forked, Joined, Left, Notice, Rejoined
 from .protocol.ledger import Ledger

@@ -93,7 +93,7 @@ async def take_part(handle: MeshHandle, nursery: trio.Nursery) -> None:
 
 def _is_calling(handle: MeshHandle, started: float) -> bool:
     """Whether somebody we were told of may still answer."""
-    return handle.driver.calls > 0 or handle.replica.hints.next_due() < started + HINTS_WITHIN_S
+    return handle.driver.links.calls > 0 or handle.replica.hints.next_due() < started + HINTS_WITHIN_S
 
 
 async def say_goodbye(handle: MeshHandle) -> None:
@@ -137,7 +137,7 @@ async def _try_static(handle: MeshHandle, text: str) -> None:
     told = False
     while True:
         try:
-            with handle.driver.calling():
+            with handle.driver.links.calling():
                 found = await resolve(host, port)
         except NetworkError as error:
             if not told:

@@ -14,7 +14,8 @@ import pytest
 import trio
 import trio.lowlevel
 
-from gossamer.net.driver import FOREIGN_MAX, Driver, wall_ms
+from gossamer.net.clocks import wall_ms
+from gossamer.net.driver import FOREIGN_MAX, Driver
 from gossamer.net.faults import FaultyNetwork
 from gossamer.options import Options
 from gossamer.protocol.effects import Forked, Joined, Left
@@ -241,7 +242,7 @@ async def test_an_address_where_a_stranger_answers_is_told_of_once(live, until, 
             with caplog.at_level(logging.WARNING, "gossamer"):
                 for _ in range(3):
                     failures = one.network.statistics.connect_errors
-                    nursery.start_soon(one.driver._connect, ("127.0.0.1", stranger.stream_port))
+                    nursery.start_soon(one.driver.links.connect, ("127.0.0.1", stranger.stream_port))
                     await until(lambda before=failures: one.network.statistics.connect_errors > before)
             nursery.cancel_scope.cancel()
     finally:
@@ -258,7 +259,7 @@ async def test_an_address_where_nobody_is_costs_nothing_but_an_attempt(live, unt
         one.driver.perform()
         await until(lambda: one.network.statistics.connect_errors == 1)
 
-        assert one.driver.calls == 0
+        assert one.driver.links.calls == 0
 
 
 async def test_garbage_on_a_stream_ends_that_stream_alone(two, until, caplog):

@@ -11,19 +11,19 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 
 import trio
 
-from ..errors import GossamerError, Malformed, NetworkError, Refused
+from ..errors import Malformed
 from ..options import Options
-from ..protocol.effects import Close, Connect, Effect, LinkId, Multicast, Notice, Unicast, Wake
+from ..protocol.effects import Close, Connect, Effect, Multicast, Notice, Unicast, Wake
 from ..protocol.replica import Replica
-from ..wire.framing import DATAGRAM_BODY_MAX, FrameParser, body, frames, messages_in
+from ..wire.framing import DATAGRAM_BODY_MAX, body, messages_in
 from ..wire.sealing import Cause, RefusedDatagram, Sealer
-from .transport import Address, Network, Stream
+from .clocks import wall_ms
+from .links import Links
+from .transport import Address, Network
 
 logger = logging.getLogger("gossamer.net")
 
@@ -39,17 +39,6 @@ QUIET_S = 0.25
 DIGEST_SLICE_KEYS = 200
 GOODBYE_S = 0.1
 """How long a goodbye may take to leave by streams."""
-
-
-def wall_ms() -> int:
-    """Return the wall clock, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
-
-
-@dataclass(slots=True, eq=False)
-class _LiveLink:
-    stream: Stream
-    ready: trio.Event = field(default_factory=trio.Event)
 
 
 class Driver:
@@ -72,17 +61,13 @@ class Driver:
         self.foreign: Counter[tuple[str, str]] = Counter()
         """Datagrams of other meshes, by (mesh tag, host): what `doctor` shows."""
         self.closing = False
-        self.calls = 0
-        """How many attempts to reach somebody are under way."""
         self._options = options
         self._on_notice = on_notice
         self._on_tick = on_tick
         self._on_heard = on_heard
         self.hearing = False
         """Whether what was received is being applied: `on_heard` follows, so nobody need be woken for it."""
-        self._strangers: set[Address] = set()
-        self._links: dict[LinkId, _LiveLink] = {}
-        self._numbers = 0
+        self.links = Links(replica, network, options.message_bytes_max, self.refused, self.perform)
         self._token: trio.lowlevel.TrioToken | None = None
         self._nursery: trio.Nursery | None = None
         self._woken = trio.Event()
@@ -140,15 +125,14 @@ class Driver:
                 self.replica.start(time.monotonic())
                 self._perform()
                 nursery.start_soon(self.network.receive, self._on_datagram)
-                nursery.start_soon(self.network.listen, self._on_stream)
+                nursery.start_soon(self.network.listen, self.links.accept)
                 nursery.start_soon(self._refresh)
                 task_status.started()
                 await self._keep_time()
         finally:
             self._nursery = None
             self._direct = False
-            for live in self._links.values():
-                live.stream.abort()
+            self.links.abort_all()
 
     async def _keep_time(self) -> None:
         replica = self.replica
@@ -290,102 +274,13 @@ class Driver:
                     self.network.unicast(self.sealer.seal(body(group)), to)
             case Connect(to):
                 if self._nursery is not None and not self.closing:
-                    self._nursery.start_soon(self._connect, to)
+                    self._nursery.start_soon(self.links.connect, to)
             case Wake(number):
-                live = self._links.get(number)
-                if live is not None:
-                    live.ready.set()
+                self.links.wake(number)
             case Close(number, reason):
-                live = self._links.get(number)
-                if live is not None:
-                    logger.debug("closing a stream to %s: %s", live.stream.address, reason)
-                    live.stream.abort()
+                self.links.close(number, reason)
             case _:
                 self._on_notice(effect)
-
-    # -- streams --------------------------------------------------------------------------------
-
-    @contextmanager
-    def calling(self) -> Iterator[None]:
-        """Count an attempt to reach somebody while it lasts."""
-        self.calls += 1
-        try:
-            yield
-        finally:
-            self.calls -= 1
-
-    async def _connect(self, to: Address) -> None:
-        try:
-            with self.calling():
-                stream = await self.network.connect(to)
-        except (NetworkError, Refused) as error:
-            self._tell_of_failure(to, error)
-            self.replica.connect_failed(to, time.monotonic())
-            self.perform()
-            return
-        try:
-            await self._run_link(stream, to, outgoing=True)
-        finally:
-            stream.abort()
-
-    def _tell_of_failure(self, to: Address, error: Exception) -> None:
-        """Warn, once, of one who answers and is not of our mesh: to try again will not help."""
-        tell = logger.debug
-        if isinstance(error, Refused) and to not in self._strangers and len(self._strangers) < FOREIGN_MAX:
-            self._strangers.add(to)
-            tell = logger.warning
-        tell("no stream to %s:%s: %s.  Peers meet if both name and secret are equal", *to, error)
-
-    async def _on_stream(self, stream: Stream) -> None:
-        await self._run_link(stream, stream.address, outgoing=False)
-
-    async def _run_link(self, stream: Stream, address: Address, *, outgoing: bool) -> None:
-        self._numbers += 1
-        number = self._numbers
-        live = self._links[number] = _LiveLink(stream)
-        self.replica.link_opened(number, stream.peer, address, outgoing, time.monotonic())
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._write, number, live, nursery.cancel_scope)
-                self._perform()
-                await self._read(number, live)
-                nursery.cancel_scope.cancel()
-        finally:
-            del self._links[number]
-            self.replica.link_closed(number, time.monotonic())
-            self._perform()
-            self._woken.set()
-
-    async def _read(self, number: LinkId, live: _LiveLink) -> None:
-        parser = FrameParser(self._options.message_bytes_max)
-        try:
-            while data := await live.stream.receive():
-                now, wall = time.monotonic(), wall_ms()
-                for message in parser.feed(data):
-                    self.replica.link_heard(number, message, now, wall)
-                self._perform()
-                self._woken.set()
-        except Malformed as error:
-            self.refused["malformed on a stream"] += 1
-            logger.warning("closing a stream to %s, which sent %s", live.stream.address, error)
-        except GossamerError as error:
-            logger.debug("a stream to %s ended: %s", live.stream.address, error)
-
-    async def _write(self, number: LinkId, live: _LiveLink, scope: trio.CancelScope) -> None:
-        try:
-            while True:
-                messages = self.replica.pull(number)
-                if messages:
-                    await live.stream.send(b"".join(frame for message in messages for frame in frames(message)))
-                elif live.ready.is_set():
-                    live.ready = trio.Event()
-                else:
-                    if self.replica.effects:
-                        self._perform()
-                    await live.ready.wait()
-        except NetworkError as error:
-            logger.debug("a stream to %s ended: %s", live.stream.address, error)
-            scope.cancel()
 
     # -- the end --------------------------------------------------------------------------------
 
