@@ -28,10 +28,10 @@ def met(count: int) -> Simulation:
     return mesh
 
 
-def moments(mesh: Simulation, name: str, *kinds: str, until_s: float) -> dict[str, float]:
-    """Return when a node first sent each kind of message, or first called a peer gone, from now on."""
+def moments(mesh: Simulation, name: str, *kinds: str, until_s: float, last: str = "left") -> dict[str, float]:
+    """Return when, from now on, a node first sent each kind of message and when it called a peer gone ("left")."""
     began, found = mesh.now, {}
-    while mesh.now < began + until_s and "left" not in found:
+    while mesh.now < began + until_s and last not in found:
         mesh.run(seconds=LOOK_S)
         for kind in kinds:
             if kind not in found and mesh.traffic.count(kind, node=name):
@@ -56,8 +56,7 @@ def test_a_computer_that_lost_power_is_asked_then_asked_for_and_given_up_after_t
 def test_each_time_three_others_are_asked_to_reach_it():
     mesh = met(8)
     mesh.crash("n7")
-    while not mesh.traffic.count("ping request", node="n0"):
-        mesh.run(seconds=LOOK_S)
+    moments(mesh, "n0", "ping request", until_s=6.5, last="ping request")
 
     assert mesh.traffic.count("ping request", node="n0") == 3
 
@@ -84,8 +83,8 @@ def test_whoever_cannot_hear_a_peer_that_others_hear_does_not_accuse_it():
 def test_who_was_heard_while_suspected_was_never_gone():
     mesh = met(4)
     mesh.partition({"n3"})
-    while not any(m.presence is Presence.SUSPECT for m in mesh.nodes["n0"].replica.membership.alive()):
-        mesh.run(seconds=LOOK_S)
+    moments(mesh, "n0", "ping", until_s=10, last="ping")
+    assert any(m.presence is Presence.SUSPECT for m in mesh.nodes["n0"].replica.membership.alive())
 
     mesh.heal()
     mesh.run(seconds=10)
