@@ -137,10 +137,10 @@ async def test_a_burst_wakes_the_loop_at_most_a_few_times_and_loses_nothing(two,
 
         await trio.to_thread.run_sync(burst)
         await until(lambda: other.shown == one.shown)
+        await until(lambda: one.replica.ledger.outbox.idle)  # by streams, some of it may have gone
 
         assert len(wakes) <= 20
         assert one.shown[499] == b"19999"
-        assert one.replica.ledger.outbox.idle
 
 
 async def test_writes_at_every_moment_of_the_loops_round_are_sent(two, until):
