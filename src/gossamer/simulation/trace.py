@@ -1,0 +1,254 @@
+"""What a report shows of one run, recorded while it goes on, in bounded memory.
+
+    mesh = Simulation(seed)
+    trace = Trace(mesh, "two halves")
+    ...
+    write_report("report.html", [], [trace])
+
+Law: watching changes nothing.  The journal's hash of a run is the same with a trace and
+without one; only the engine counts the moments at which the trace looked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..crdt.dots import Origin
+from ..crdt.writes import Key
+from .conflicts import Conflicts
+from .reachability import Cut, rift_of
+from .staleness import Followed, Staleness
+from .thinning import Thinned
+
+if TYPE_CHECKING:
+    from .node import Node
+    from .simulation import Simulation
+
+LANES_MAX = 40
+"""Nodes whose messages are kept; of more, an even share is."""
+DATAGRAMS_MAX = 1500
+"""Datagrams kept of each kind."""
+MARKS_MAX = 2000
+SAMPLES_MAX = 1000
+CUTS_MAX = 500
+
+BRINGS_WRITES = {"batch", "repair", "delta", "delta end", "roster"}
+"""Kinds after whose arrival a node may know more."""
+
+
+@dataclass(slots=True)
+class Datagram:
+    """What was sent once, to one or to many; a piece of a stream, too."""
+
+    at: float
+    sender: str
+    way: str
+    kinds: tuple[str, ...]
+    size_bytes: int
+    fates: list[tuple[str, float | None]] = field(default_factory=list)
+    """Receiver, and when it arrived there; None if it was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something happened to a node, to the network (no name), or was said (no name)."""
+
+    at: float
+    what: str
+    """"network", "said", "node" or "write"."""
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How far the nodes that are awake agree, at one moment."""
+
+    at: float
+    awake: int
+    groups: int
+    """How many different states there are among them."""
+    largest: int
+    """How many share the most common one."""
+    sent_bytes: int
+    """By all nodes, since the run began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """From some moment on, a node was "up", "paused" or "down"."""
+
+    at: float
+    name: str
+    state: str
+
+
+class Trace:
+    """Watches a simulation.  Attach it before the nodes are added; it looks every `every_s` of virtual time."""
+
+    def __init__(self, simulation: Simulation, title: str = "", *, every_s: float = 0.05) -> None:
+        self.title = title or f"seed {simulation.seed}"
+        self.began = simulation.engine.now
+        self.lanes: Thinned[str] = Thinned(LANES_MAX)
+        self.datagrams: dict[tuple[str, ...], Thinned[Datagram]] = {}
+        """By kinds; of each, an even share."""
+        self.samples: list[Sample] = []
+        self.marks: Thinned[Mark] = Thinned(MARKS_MAX)
+        self.lives: list[Life] = []
+        self.cuts: Thinned[Cut] = Thinned(CUTS_MAX)
+        self.bytes: Counter[tuple[str, str]] = Counter()
+        """By (node, kind)."""
+        self.staleness = Staleness()
+        self.conflicts = Conflicts()
+        self.writers: dict[Origin, str] = {}
+        self._simulation = simulation
+        self._every_s = every_s
+        self._drawn: set[str] = set()
+        self._current: Datagram | None = None
+        self._cut: Cut | None = None
+        self._state: dict[str, str] = {}
+        self._counted: Counter[tuple[str, str, str]] = Counter()
+        simulation.watch(self)
+        for name in simulation.nodes:
+            self._met(name)
+        self._network_now()
+        self._sample()
+
+    @property
+    def now(self) -> float:
+        """When the run is."""
+        return self._simulation.engine.now
+
+    # -- what the simulation tells ---------------------------------------------------------------
+
+    def sent(
+        self,
+        at: float,
+        sender: str,
+        receiver: str,
+        way: str,
+        kinds: Iterable[str],
+        size_bytes: int,
+        arrives_at: float | None,
+    ) -> None:
+        """Something is on its way, or was lost (`arrives_at` is None).  O(1)."""
+        kinds = tuple(kinds)
+        if arrives_at is not None and not BRINGS_WRITES.isdisjoint(kinds):
+            self._simulation.engine.at(math.nextafter(arrives_at, math.inf), self._look, receiver)
+        if sender not in self._drawn or receiver not in self._drawn:
+            return
+        last = self._current
+        if last is None or (last.at, last.sender, last.way, last.kinds) != (at, sender, way, kinds):
+            last = self._current = Datagram(at, sender, way, kinds, size_bytes)
+            if kinds not in self.datagrams:
+                self.datagrams[kinds] = Thinned(DATAGRAMS_MAX)
+            self.datagrams[kinds].append(last)
+        last.fates.append((receiver, arrives_at))
+
+    def network(self, at: float, text: str) -> None:
+        """Something was done to the network; what it is like now is looked up once this moment goes on."""
+        self.marks.append(Mark(at, "network", "", text))
+        self._simulation.engine.at(at, self._network_now)
+
+    def node(self, at: float, name: str, text: str) -> None:
+        """Something happened to a node, likewise."""
+        self._met(name)
+        self.marks.append(Mark(at, "node", name, text))
+        if text.startswith("boots"):
+            self.staleness.born(name, at)
+        self._simulation.engine.at(at, self._life_now, name)
+
+    def wrote(self, at: float, name: str, keys: Iterable[Key]) -> None:
+        """A program on a node wrote under these keys, at once."""
+        keys = tuple(keys)
+        ledger = self._simulation.nodes[name].replica.ledger
+        if ledger.origin is None or not keys:
+            return
+        self.writers[ledger.origin] = name
+        self.staleness.wrote(Followed(at, name, ledger.origin, ledger.head(), keys[:64], len(keys)))
+        more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+        self.marks.append(Mark(at, "write", name, f"writes {keys[0]!r}{more}"))
+        for key in keys:
+            self.conflicts.wrote(key, name, at)
+
+    def said(self, at: float, text: str) -> None:
+        """The story said something."""
+        self.marks.append(Mark(at, "said", "", text))
+
+    # -- looking ---------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Look a last time, at every key.  A report does that; it may be done again after the run went on."""
+        self._network_now()
+        for node in self._awake():
+            self._life_now(node.name)
+            self._look(node.name)
+            for key, held in node.replica.ledger.state.live.items():
+                self.conflicts.look(key, held, node.name, self.now)
+        self.samples.append(self._sampled())
+
+    def awake(self) -> list[str]:
+        """Return the names of the nodes that run and are not paused."""
+        return [node.name for node in self._awake()]
+
+    def _awake(self) -> Iterator[Node]:
+        return (node for node in self._simulation.nodes.values() if node.is_awake)
+
+    def _met(self, name: str) -> None:
+        if name not in self._state:
+            self._state[name] = ""
+            self.lanes.append(name)
+            self._drawn = set(self.lanes)
+            self._life_now(name)
+
+    def _life_now(self, name: str) -> None:
+        node = self._simulation.nodes.get(name)
+        state = "down" if node is None or not node.is_up else "paused" if node.is_paused else "up"
+        if self._state[name] != state:
+            self._state[name] = state
+            self.lives.append(Life(self.now, name, state))
+
+    def _network_now(self) -> None:
+        rift = rift_of(list(self._simulation.nodes), self._simulation.links.reaches)
+        if self._cut is not None and self._cut.rift != rift:
+            self._cut.until, self._cut = self.now, None
+        if rift and self._cut is None:
+            self._cut = Cut(rift, self.now)
+            self.cuts.append(self._cut)
+
+    def _look(self, name: str) -> None:
+        """Note which followed writes a node knows by now."""
+        node = self._simulation.nodes[name]
+        if not node.is_up:
+            return
+        state = node.replica.ledger.state
+        for write in self.staleness.look(name, self.now, state.known.heads, state.known.digest()):
+            for key in write.keys:
+                self.conflicts.look(key, state.live.get(key), name, self.now)
+
+    def _sample(self) -> None:
+        for node in self._awake():
+            self._look(node.name)
+        self.samples.append(self._sampled())
+        if len(self.samples) > SAMPLES_MAX:
+            del self.samples[1::2]
+            self._every_s *= 2
+        self._simulation.engine.after(self._every_s, self._sample)
+
+    def _sampled(self) -> Sample:
+        self._count_bytes()
+        digests = Counter(node.replica.ledger.state.known.digest() for node in self._awake())
+        largest = max(digests.values(), default=0)
+        return Sample(self.now, digests.total(), len(digests), largest, self.bytes.total())
+
+    def _count_bytes(self) -> None:
+        """Add what was sent since; a story may have begun to count anew meanwhile."""
+        counted = self._simulation.traffic.bytes
+        for (name, way, kind), size in counted.items():
+            before = self._counted[name, way, kind]
+            self.bytes[name, kind] += size - before if size >= before else size
+        self._counted = Counter(counted)
