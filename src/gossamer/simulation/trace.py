@@ -191,6 +191,10 @@ class Trace:
                 self.conflicts.look(key, held, node.name, self.now)
         self.samples.append(self._sampled())
 
+    def names(self) -> list[str]:
+        """Return the names of all nodes that ever were."""
+        return list(self._state)
+
     def awake(self) -> list[str]:
         """Return the names of the nodes that run and are not paused."""
         return [node.name for node in self._awake()]
