@@ -12,7 +12,7 @@ from .story import ALL_FAMILIES, FAMILY_OF, OTHERS
 from .units import shown
 
 BARS_MAX = 40
-BAR_PX, STEP_PX, LABEL_PX, WIDTH_PX, TOTAL_PX = 14, 20, 110, 800, 80
+BAR_PX, STEP_PX, LABEL_PX, WIDTH_PX, TOTAL_PX = 14, 20, 96, 520, 70
 
 
 def bytes_section(trace: Trace) -> list[Element]:
@@ -50,7 +50,7 @@ def bars(trace: Trace, names: list[str], totals: Counter[str]) -> Element:
     )
     for row, name in enumerate(names):
         y, x = row * STEP_PX + 4, float(LABEL_PX)
-        picture.append(element("text", name[:16], x=LABEL_PX - 8, y=y + BAR_PX - 3, text_anchor="end"))
+        picture.append(element("text", name[:13], x=LABEL_PX - 8, y=y + BAR_PX - 3, text_anchor="end"))
         for number, family in enumerate(ALL_FAMILIES):
             size = sum(
                 size

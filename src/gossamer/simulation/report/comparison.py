@@ -104,4 +104,5 @@ def sign_test(rose: int, fell: int) -> float:
     seeds, fewer = rose + fell, min(rose, fell)
     if not seeds:
         return 1.0
-    return min(1.0, 2 * sum(math.comb(seeds, k) for k in range(fewer + 1)) / 2**seeds)
+    one_sided = sum(math.comb(seeds, k) for k in range(fewer + 1)) / (1 << seeds)
+    return min(1.0, 2 * one_sided)

@@ -28,7 +28,7 @@ function shading(story) {
 function options(place, more) {
   return {
     width: place.clientWidth || 480, height: 210, legend: { live: true }, cursor: { y: false, points: { size: 6 } },
-    padding: [8, 8, 0, 0], ...more,
+    padding: [8, 18, 0, 0], ...more,
   };
 }
 
@@ -36,7 +36,7 @@ function overTime(place, story, view, series, axes, scales, data) {
   const plot = new uPlot(
     options(place, {
       series: [{ label: "second", value: (_, v) => (v == null ? "–" : v.toFixed(2)) }, ...series],
-      axes: [axis({ values: (_, at) => at.map((v) => `${+v.toFixed(6)} s`) }), ...axes],
+      axes: [axis({ values: (_, at) => at.map((v) => `${+v.toFixed(6)} s`), size: 30 }), ...axes],
       scales: { x: { time: false, range: () => [view.since, view.until] }, ...scales },
       hooks: {
         drawClear: [shading(story)],
@@ -80,6 +80,7 @@ function traffic(place, story, view) {
   return overTime(
     place, story, view,
     [{ label: "bytes a second", stroke: () => colour("--family-2"), fill: () => colour("--fill-2"), width: 1.5,
+       paths: uPlot.paths.stepped({ align: -1 }),
        value: (_, v) => (v == null ? "–" : `${bytes(v)}/s`) }],
     [axis({ values: (_, at) => at.map((v) => bytes(v)), size: 60 })],
     { y: { range: (_, least, most) => [0, (most || 1) * 1.1] } },
@@ -102,7 +103,7 @@ function staleness(place, story) {
           paths: uPlot.paths.stepped({ align: 1 }), value: (_, v) => (v == null ? "–" : `${v.toFixed(1)} %`) },
       ],
       axes: [
-        axis({ values: (_, at) => at.map((v) => (v == null || !isPower(v) ? null : seconds(v))) }),
+        axis({ values: (_, at) => at.map((v) => (v == null || !isPower(v) ? null : seconds(v))), size: 30 }),
         axis({ values: (_, at) => at.map((v) => `${v} %`), size: 52 }),
       ],
       scales: { x: { time: false, distr: 3 }, y: { range: [0, 102] } },

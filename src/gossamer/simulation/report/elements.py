@@ -11,7 +11,7 @@ Child = Element | str | None
 
 
 def element(tag: str, *children: Child, **attributes: object) -> Element:
-    """Make an element.  `class_` and `data_run` become `class` and `data-run`; attributes that are None are left out."""
+    """Make an element.  `class_` and `data_run` become `class` and `data-run`; what is None is left out."""
     made = Element(
         tag,
         {name.rstrip("_").replace("_", "-"): str(value) for name, value in attributes.items() if value is not None},
@@ -34,7 +34,7 @@ def append(parent: Element, *children: Child) -> None:
 def table(
     head: Iterable[str], rows: Iterable[Iterable[Child]], *, caption: str | None = None, **more: object
 ) -> Element:
-    """Make a table; columns of numbers are told by the class that `more` gives them."""
+    """Make a table that scrolls by itself where the page is narrow."""
     return element(
         "div",
         element(

@@ -44,13 +44,22 @@ class Overview {
   }
 }
 
+/* A link may name a moment: `#run-0/10.08/10.25` shows those seconds of the first run. */
+function linked(section, view) {
+  const [id, since, until] = location.hash.slice(1).split("/");
+  if (id !== section.id || !(+until > +since)) return;
+  view.show(+since, +until);
+  section.scrollIntoView();
+}
+
 const plots = [];
 
 for (const section of document.querySelectorAll("[data-story]")) {
   const story = JSON.parse(document.getElementById(section.dataset.story).textContent);
   const view = new View(story.began, story.ended);
-  new SpaceTime(section, story, view);
+  new Hand(section, story, view, new SpaceTime(section, story, view));
   new Overview(section, story, view);
+  addEventListener("hashchange", () => linked(section, view));
   for (const place of section.querySelectorAll("[data-plot]")) {
     const plot = CURVES[place.dataset.plot](place, story, view);
     if (!plot) continue;
@@ -59,6 +68,7 @@ for (const section of document.querySelectorAll("[data-story]")) {
       if (place.clientWidth && place.clientWidth !== plot.width) plot.setSize({ width: place.clientWidth, height: 210 });
     }).observe(place);
   }
+  linked(section, view);
 }
 
 /* Canvases do not follow style sheets: draw them anew when colours change, and for paper. */

@@ -20,7 +20,7 @@ from .results_section import comparison, failures, figures, verdict, versions
 from .run_section import run_section
 from .story import ARROWS_MAX, story_of
 
-SCRIPTS = ("uplot/uPlot.iife.min.js", "view.js", "space_time.js", "curves.js", "page.js")
+SCRIPTS = ("uplot/uPlot.iife.min.js", "view.js", "space_time.js", "hand.js", "curves.js", "page.js")
 STYLES = ("uplot/uPlot.min.css", "page.css")
 
 

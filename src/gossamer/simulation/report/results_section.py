@@ -66,8 +66,8 @@ def comparison(results: Sequence[Result], compare_to: Sequence[Result]) -> list[
     found = changes(compare_to, results)
     clear = sum(change.is_clear for change in found)
     text = (
-        f"From {before} to {after}: {len(found)} figures, {clear} changed clearly. Same seeds are compared pair by pair; "
-        "clear is what chance alone would bring about less than once in a hundred times (sign test)."
+        f"From {before} to {after}: {len(found)} figures, {clear} changed clearly. Same seeds are compared pair by "
+        "pair; clear is what chance alone would bring about less than once in a hundred times (sign test)."
     )
     head = ("scenario", "figure", "before", "after", "change", "seeds", "middle half and median", "verdict")
     return [

@@ -7,11 +7,12 @@ from xml.etree.ElementTree import Element
 from ...crdt.writes import Write
 from ...errors import GossamerError
 from ...wire.values import decode_value
-from ..staleness import percentile
+from ..trace.staleness import percentile
 from ..trace import Trace
 from .bars import bytes_section
 from .elements import Child, element, table
-from .story import ALL_FAMILIES, Json
+from .space_time import space_time
+from .story import Json
 from .units import plain, shown
 
 TEXT_MAX = 80
@@ -73,69 +74,6 @@ def summary(trace: Trace) -> Element:
         f"{trace.cuts.offered} cuts, {conflicts_seen} conflicts."
     )
     return element("p", text, class_="lead")
-
-
-# -- messages ---------------------------------------------------------------------------------------
-
-
-def space_time(number: int, trace: Trace, story: Json) -> Element:
-    """Return the frame of the space-time diagram: what the script fills, and what steers it."""
-    drawn, came = len(story["datagrams"]), sum(each.offered for each in trace.datagrams.values())
-    about = f"{drawn} of {came} datagrams and stream pieces are drawn. " if drawn < came else ""
-    if len(story["nodes"]) < trace.lanes.offered:
-        about += f"{len(story['nodes'])} of {trace.lanes.offered} nodes are drawn. "
-    about += "Drag to pan; Ctrl and wheel, or + and −, to zoom; arrows to move; . and , to step from event to event."
-    used = {family for _, family in story["kinds"]}
-    return element(
-        "div",
-        element(
-            "div",
-            *(
-                element("button", text, type="button", data_do=do, title=title)
-                for do, text, title in (
-                    ("in", "+", "Zoom in"),
-                    ("out", "−", "Zoom out"),
-                    ("all", "Whole run", "Show the whole run"),
-                    ("previous", "‹ event", "Go to the event before"),
-                    ("next", "event ›", "Go to the next event"),
-                )
-            ),
-            element(
-                "span",
-                *(
-                    element(
-                        "label",
-                        element("input", type="checkbox", checked="checked", data_family=at),
-                        element("span", class_=f"swatch family-{at}"),
-                        family,
-                    )
-                    for at, family in enumerate(ALL_FAMILIES)
-                    if at in used
-                ),
-                class_="legend",
-                role="group",
-                aria_label="Families of messages to show",
-            ),
-            class_="toolbar",
-        ),
-        element(
-            "div",
-            element(
-                "svg",
-                class_="space-time",
-                tabindex=0,
-                role="application",
-                aria_label=f"Space-time diagram of {trace.title}; the events are listed in words below",
-                aria_describedby=f"keys-{number}",
-            ),
-            class_="stage",
-        ),
-        element("svg", class_="overview", aria_hidden="true"),
-        element("p", "", class_="live", aria_live="polite"),
-        element("p", about, class_="note", id=f"keys-{number}"),
-        element("noscript", "The pictures need JavaScript; the tables do not."),
-        class_="diagram",
-    )
 
 
 # -- staleness --------------------------------------------------------------------------------------

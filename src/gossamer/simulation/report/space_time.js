@@ -3,30 +3,24 @@
 /* The space-time diagram: a line for each node, time to the right, messages aslant between them (Lamport, 1978).
 
    Lines of one family are one path, so that ten thousand arrows are a dozen elements; what the
-   pointer is at is found by distance.  Everything is drawn anew when the view changes. */
+   pointer is at is found by distance (see hand.js).  Everything is drawn anew when the view changes. */
 class SpaceTime {
   static LEFT = 96;
   static RIGHT = 14;
   static TOP = 46;
   static AXIS = 26;
-  static NEAR = 7;
 
   constructor(section, story, view) {
     this.svg = section.querySelector(".space-time");
-    this.live = section.querySelector(".live");
     this.story = story;
     this.view = view;
     this.hidden = new Set();
     this.lane = Math.max(16, Math.min(44, 640 / story.nodes.length));
     this.height = SpaceTime.TOP + story.nodes.length * this.lane + SpaceTime.AXIS;
-    this.events = story.marks.concat(story.cuts.map((c) => [c.since, "cut", -1, "", `cut: ${c.text}`]));
-    this.events.sort((a, b) => a[0] - b[0]);
     this.arrows = this.unfolded();
     this.svg.setAttribute("height", this.height);
-    this.tip = section.querySelector(".stage").appendChild(document.createElement("div"));
-    this.tip.className = "tip";
-    this.tip.hidden = true;
-    this.listen(section);
+    view.listeners.push(() => this.draw());
+    new ResizeObserver(() => this.svg.clientWidth !== this.width && this.draw()).observe(this.svg);
     this.draw();
   }
 
@@ -41,8 +35,8 @@ class SpaceTime {
         arrows.push({ at, sender, kinds, way, size, receiver: fates[k], lost, until: at + fates[k + 1] / 1e6 });
       }
     flights.sort((a, b) => a - b);
-    const usual = (flights[flights.length >> 1] || 1000) / 1e6;
-    for (const arrow of arrows) if (arrow.lost) arrow.until = arrow.at + usual;
+    this.usual = (flights[flights.length >> 1] || 1000) / 1e6;
+    for (const arrow of arrows) if (arrow.lost) arrow.until = arrow.at + this.usual;
     return arrows;
   }
 
@@ -71,11 +65,12 @@ class SpaceTime {
     const bottom = this.height - SpaceTime.AXIS;
     const clip = drawn("clipPath", { id: `clip-${this.svg.closest("section").id}` });
     const inner = this.width - SpaceTime.LEFT - SpaceTime.RIGHT;
-    clip.append(drawn("rect", { x: SpaceTime.LEFT, y: 0, width: inner, height: this.height }));
+    clip.append(drawn("rect", { x: SpaceTime.LEFT - 7, y: 0, width: inner + 21, height: this.height }));
     const plot = drawn("g", { "clip-path": `url(#${clip.id})` });
-    plot.append(this.shades(bottom), this.axis(bottom), this.lines(), this.messages(), this.signs(), this.flags());
+    plot.append(this.shades(bottom), this.lines(), this.messages(), this.signs(), this.flags());
     this.lit = plot.appendChild(drawn("g", { class: "lit" }));
-    this.svg.replaceChildren(patterns(), clip, plot, this.names());
+    this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
+    this.svg.replaceChildren(patterns(), clip, this.axis(bottom), plot, this.names());
   }
 
   names() {
@@ -138,14 +133,11 @@ class SpaceTime {
   }
 
   messages() {
-    const { since, until } = this.view;
-    const margin = (until - since) * 0.02;
     const whole = new Map();
     const put = (name, text) => (whole.get(name) || whole.set(name, []).get(name)).push(text);
     for (const arrow of this.arrows) {
-      if (arrow.until < since - margin || arrow.at > until + margin) continue;
+      if (!this.isShown(arrow)) continue;
       const family = this.family(arrow);
-      if (this.hidden.has(family)) continue;
       const { x1, y1, x2, y2 } = this.ends(arrow);
       put(`${arrow.lost ? "lost" : "arrived"} family-${family}`, `M${x1} ${y1}L${x2} ${y2}`);
       if (arrow.lost) put(`cross family-${family}`, `M${x2 - 3} ${y2 - 3}l6 6m0 -6l-6 6`);
@@ -203,140 +195,13 @@ class SpaceTime {
     return flags;
   }
 
+  isShown(arrow) {
+    return arrow.until >= this.view.since && arrow.at <= this.view.until && !this.hidden.has(this.family(arrow));
+  }
+
   isSeen(at) {
     return at >= this.view.since - 1e-9 && at <= this.view.until + 1e-9;
   }
-
-  // -- pointing --------------------------------------------------------------------------------
-
-  /* What is nearest to a point: an event if one is near, else an arrow. */
-  at(x, y) {
-    for (const mark of this.story.marks) {
-      const [at, , lane] = mark;
-      const top = lane < 0 ? 30 : this.y(lane);
-      if (this.isSeen(at) && Math.abs(this.x(at) - x) < 7 && Math.abs(top - y) < 8) return { text: this.told(mark) };
-    }
-    for (const cut of this.story.cuts)
-      if (y < 22 && x >= this.x(cut.since) && x <= this.x(cut.until)) return { text: this.toldCut(cut) };
-    let best = null;
-    let least = SpaceTime.NEAR;
-    for (const arrow of this.arrows) {
-      if (arrow.until < this.view.since || arrow.at > this.view.until || this.hidden.has(this.family(arrow))) continue;
-      const away = distance(x, y, this.ends(arrow));
-      if (away < least) [best, least] = [arrow, away];
-    }
-    return best && { arrow: best, text: this.toldArrow(best) };
-  }
-
-  told([at, , , name, text]) {
-    return `${at.toFixed(3)} s\n${name ? `${name} ` : ""}${text}`;
-  }
-
-  toldCut(cut) {
-    return `cut from ${cut.since.toFixed(3)} to ${cut.until.toFixed(3)} s\n${cut.text}`;
-  }
-
-  toldArrow(arrow) {
-    const { nodes, kinds, ways } = this.story;
-    const fate = arrow.lost ? "lost" : `arrived after ${seconds(arrow.until - arrow.at)}`;
-    return (
-      `${kinds[arrow.kinds][0]}\n${nodes[arrow.sender]} → ${nodes[arrow.receiver]}, ${ways[arrow.way]}, ` +
-      `${bytes(arrow.size)}\nsent at ${arrow.at.toFixed(6)} s, ${fate}`
-    );
-  }
-
-  point(event) {
-    const box = this.svg.getBoundingClientRect();
-    const found = this.at(event.clientX - box.left, event.clientY - box.top);
-    this.lit.replaceChildren();
-    this.tip.hidden = !found;
-    if (!found) return;
-    if (found.arrow) {
-      const { x1, y1, x2, y2 } = this.ends(found.arrow);
-      this.lit.append(drawn("line", { x1, y1, x2, y2, class: `family-${this.family(found.arrow)}` }));
-    }
-    this.tip.textContent = found.text;
-    const room = box.width - this.tip.offsetWidth - 4;
-    this.tip.style.left = `${Math.max(0, Math.min(event.clientX - box.left + 14, room))}px`;
-    this.tip.style.top = `${event.clientY - box.top + 16}px`;
-  }
-
-  // -- steering --------------------------------------------------------------------------------
-
-  listen(section) {
-    this.view.listeners.push(() => this.draw());
-    new ResizeObserver(() => this.svg.clientWidth !== this.width && this.draw()).observe(this.svg);
-    this.svg.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
-    this.svg.addEventListener("pointerdown", (event) => this.grab(event));
-    this.svg.addEventListener("pointermove", (event) => (this.held ? this.drag(event) : this.point(event)));
-    this.svg.addEventListener("pointerup", () => (this.held = null));
-    this.svg.addEventListener("pointerleave", () => {
-      this.tip.hidden = true;
-      this.lit.replaceChildren();
-    });
-    this.svg.addEventListener("dblclick", (event) => this.view.zoom(0.25, this.time(event.offsetX)));
-    this.svg.addEventListener("keydown", (event) => this.key(event));
-    for (const button of section.querySelectorAll("[data-do]"))
-      button.addEventListener("click", () => this.command(button.dataset.do));
-    for (const box of section.querySelectorAll("[data-family]"))
-      box.addEventListener("change", () => {
-        this.hidden[box.checked ? "delete" : "add"](+box.dataset.family);
-        this.draw();
-      });
-  }
-
-  wheel(event) {
-    if (!event.ctrlKey && !event.metaKey) return;
-    event.preventDefault();
-    this.view.zoom(Math.exp(event.deltaY / 300), this.time(event.offsetX));
-  }
-
-  grab(event) {
-    this.held = { x: event.clientX, since: this.view.since, until: this.view.until };
-    this.svg.setPointerCapture(event.pointerId);
-    this.tip.hidden = true;
-  }
-
-  drag(event) {
-    const { x, since, until } = this.held;
-    const by = ((x - event.clientX) / (this.width - SpaceTime.LEFT - SpaceTime.RIGHT)) * (until - since);
-    this.view.show(since + by, until + by);
-  }
-
-  key(event) {
-    const keys = { "+": "in", "=": "in", "-": "out", 0: "all", ".": "next", ",": "previous" };
-    keys.ArrowLeft = "left";
-    keys.ArrowRight = "right";
-    if (!(event.key in keys) || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    this.command(keys[event.key]);
-  }
-
-  command(what) {
-    const { view } = this;
-    if (what === "in") view.zoom(0.5);
-    else if (what === "out") view.zoom(2);
-    else if (what === "all") view.show(view.began, view.ended);
-    else if (what === "left") view.pan(-0.2);
-    else if (what === "right") view.pan(0.2);
-    else this.step(what === "next" ? 1 : -1);
-  }
-
-  /* Go to the event before or after the one we were at, near enough to see single messages. */
-  step(by) {
-    if (!this.events.length) return;
-    this.event = Math.min(Math.max((this.event ?? (by > 0 ? -1 : this.events.length)) + by, 0), this.events.length - 1);
-    const mark = this.events[this.event];
-    this.view.show(mark[0] - 0.01, mark[0] + 0.05);
-    this.live.textContent = this.told(mark);
-  }
-}
-
-/* How far a point is from the stretch between two others. */
-function distance(x, y, { x1, y1, x2, y2 }) {
-  const [dx, dy] = [x2 - x1, y2 - y1];
-  const share = Math.min(1, Math.max(0, ((x - x1) * dx + (y - y1) * dy) / (dx * dx + dy * dy || 1)));
-  return Math.hypot(x - x1 - share * dx, y - y1 - share * dy);
 }
 
 function fitting(text, room) {

@@ -10,7 +10,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from ..trace import Datagram, Trace
+from ..trace import Trace
+from ..trace.records import Datagram
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "writes": ("batch",),

@@ -11,8 +11,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..crdt.dots import Origin
-from ..crdt.writes import Key
+from ...crdt.dots import Origin
+from ...crdt.writes import Key
 from .thinning import Thinned
 
 WRITES_MAX = 2000
@@ -115,5 +115,5 @@ def _until(write: Followed) -> int:
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """Return the least of some ordered values that is not below `share` of them (nearest rank); NaN if there is none."""
+    """Return the least of these ordered values that `share` of them do not exceed (nearest rank); NaN of none."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else math.nan

@@ -14,19 +14,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..crdt.dots import Origin
-from ..crdt.writes import Key
+from ...crdt.dots import Origin
+from ...crdt.writes import Key
 from .conflicts import Conflicts
 from .reachability import Cut, rift_of
+from .records import Datagram, Life, Mark, Sample
 from .staleness import Followed, Staleness
 from .thinning import Thinned
 
 if TYPE_CHECKING:
-    from .node import Node
-    from .simulation import Simulation
+    from ..node import Node
+    from ..simulation import Simulation
 
 LANES_MAX = 40
 """Nodes whose messages are kept; of more, an even share is."""
@@ -38,53 +38,6 @@ CUTS_MAX = 500
 
 BRINGS_WRITES = {"batch", "repair", "delta", "delta end", "roster"}
 """Kinds after whose arrival a node may know more."""
-
-
-@dataclass(slots=True)
-class Datagram:
-    """What was sent once, to one or to many; a piece of a stream, too."""
-
-    at: float
-    sender: str
-    way: str
-    kinds: tuple[str, ...]
-    size_bytes: int
-    fates: list[tuple[str, float | None]] = field(default_factory=list)
-    """Receiver, and when it arrived there; None if it was lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Something happened to a node, to the network (no name), or was said (no name)."""
-
-    at: float
-    what: str
-    """"network", "said", "node" or "write"."""
-    name: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """How far the nodes that are awake agree, at one moment."""
-
-    at: float
-    awake: int
-    groups: int
-    """How many different states there are among them."""
-    largest: int
-    """How many share the most common one."""
-    sent_bytes: int
-    """By all nodes, since the run began."""
-
-
-@dataclass(frozen=True, slots=True)
-class Life:
-    """From some moment on, a node was "up", "paused" or "down"."""
-
-    at: float
-    name: str
-    state: str
 
 
 class Trace:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..crdt.dots import Dot
-from ..crdt.writes import Held, Key, Write
+from ...crdt.dots import Dot
+from ...crdt.writes import Held, Key, Write
 
 CONFLICTS_MAX = 1000
 """Conflicts that are kept; later ones are only counted."""
