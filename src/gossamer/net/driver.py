@@ -75,6 +75,7 @@ class Driver:
         self._nursery: trio.Nursery | None = None
         self._turns: Turns | None = None
         self._turn_bytes = 0
+        self._twin_met = False
         self._woken = trio.Event()
         self._direct = False
         self._sent_at = 0.0
@@ -232,7 +233,10 @@ class Driver:
             return
         if opened.twin:
             self.refused["under our own boot: this machine was cloned"] += 1
-            self.replica.exchanges.forked(self.replica.ledger.origin or b"", wall_ms())
+            if not self._twin_met:
+                self._twin_met = True  # once is enough: whoever runs us begins anew
+                self.replica.exchanges.forked(self.replica.ledger.origin or b"", wall_ms())
+                self._perform()
             return
         if not opened.fresh:
             self.refused["replayed or doubled"] += 1
