@@ -33,7 +33,7 @@ IDLE_S = 0.0005
 BURST_S = 0.001
 """While a program keeps writing, the loop looks at the outbox so often without being woken."""
 REFRESH_S = 3.0
-TURN_BYTES = 64 << 10
+TURN_BYTES = 256 << 10
 """A thread that has filled so much of batches lets the loop send them."""
 FOREIGN_MAX = 256
 """Strangers that are counted, and told of, each once."""
