@@ -24,8 +24,8 @@ class Hand {
   at(x, y) {
     const { picture, story } = this;
     for (const mark of story.marks) {
-      const [at, , lane] = mark;
-      const top = lane < 0 ? 30 : picture.y(lane);
+      const [at, what, lane] = mark;
+      const top = what === "network" ? 11 : lane < 0 ? 30 : picture.y(lane);
       const isNear = Math.abs(picture.x(at) - x) < Hand.NEAR && Math.abs(top - y) < Hand.NEAR;
       if (isNear && picture.isSeen(at)) return { mark, text: this.told(mark) };
     }

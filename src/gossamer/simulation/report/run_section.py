@@ -7,8 +7,8 @@ from xml.etree.ElementTree import Element
 from ...crdt.writes import Write
 from ...errors import GossamerError
 from ...wire.values import decode_value
-from ..trace.staleness import percentile
 from ..trace import Trace
+from ..trace.staleness import percentile
 from .bars import bytes_section
 from .elements import Child, element, table
 from .space_time import space_time

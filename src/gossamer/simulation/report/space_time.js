@@ -143,7 +143,8 @@ class SpaceTime {
       if (arrow.lost) put(`cross family-${family}`, `M${x2 - 3} ${y2 - 3}l6 6m0 -6l-6 6`);
       else put(`head family-${family}`, `M${x2 - 1.7} ${y2}a1.7 1.7 0 1 0 3.4 0a1.7 1.7 0 1 0 -3.4 0`);
     }
-    const group = drawn("g", { class: "messages" });
+    const count = [...whole.values()].reduce((sum, parts) => sum + parts.length, 0);
+    const group = drawn("g", { class: count < 600 ? "messages few" : "messages" });
     for (const [name, parts] of whole)
       group.append(drawn("path", { class: name, d: parts.join(""), "data-count": parts.length }));
     return group;
@@ -186,8 +187,9 @@ class SpaceTime {
       if (!this.isSeen(at) || !(concernsAll || (lane < 0 && what === "node"))) continue;
       const x = this.x(at);
       flags.append(drawn("line", { class: what, x1: x, x2: x, y1: 24, y2: this.height - SpaceTime.AXIS }));
+      if (what === "network") continue;
       flags.append(drawn("path", { class: what, d: `M${x} 26h8l-2.5 4l2.5 4h-8z` }));
-      if (what !== "said" || x + 12 < free) continue;
+      if (x + 12 < free) continue;
       const shown = fitting(name ? `${name}: ${text}` : text, Math.min(260, this.width - x - 16));
       flags.append(drawn("text", { x: x + 12, y: 36 }, shown));
       free = x + 20 + shown.length * 6.5;

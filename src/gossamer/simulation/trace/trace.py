@@ -142,6 +142,8 @@ class Trace:
             self._look(node.name)
             for key, held in node.replica.ledger.state.live.items():
                 self.conflicts.look(key, held, node.name, self.now)
+        if self.samples and self.samples[-1].at == self.now:
+            self.samples.pop()
         self.samples.append(self._sampled())
 
     def names(self) -> list[str]:
