@@ -19,7 +19,7 @@ def main() -> None:
     if program is None:
         raise SystemExit("there is no Chromium on the path")
     with TemporaryDirectory(ignore_cleanup_errors=True) as directory:
-        mesh, trace = split_brain()
+        _, trace = split_brain()
         report = write_report(Path(directory) / "report.html", traces=[trace]).as_uri()
         browser = Chromium(program, Path(directory) / "profile")
         browser.open(report, width=WIDTH_PX)

@@ -11,6 +11,7 @@ from gossamer.simulation.trace import trace as tracing
 from gossamer.simulation.trace.reachability import rift_of
 from gossamer.simulation.trace.staleness import percentile
 from gossamer.simulation.trace.thinning import Thinned
+from gossamer.wire.values import decode_value
 
 
 def test_watching_a_run_changes_nothing_of_it():
@@ -142,8 +143,7 @@ def test_a_conflict_is_kept_with_its_rivals_until_someone_who_saw_it_writes_over
 
     assert open_while_it_stood
     assert {trace.writers[dot.origin] for dot in conflict.rivals} == {"bench", "gate"}
-    assert conflict.winner.value is not None
-    assert won.encode() in conflict.winner.value
+    assert decode_value(conflict.winner.value or b"") == won
     assert conflict.resolved_by == "cart"
 
 
@@ -244,3 +244,20 @@ def test_percentiles_are_values_that_occurred():
     ordered = [1.0, 2.0, 3.0, 4.0]
 
     assert [percentile(ordered, share) for share in (0.5, 0.75, 0.9, 1.0)] == [2.0, 3.0, 4.0, 4.0]
+
+
+def test_rivals_that_were_replaced_before_the_halves_met_are_none():
+    mesh, trace = mesh_of()
+    mesh.partition(NAMES[:3], NAMES[3:])
+    for value in range(5):
+        mesh.write("bench", "door", f"left {value}")
+        mesh.run(seconds=0.5)
+        mesh.write("east", "door", f"right {value}")
+        mesh.run(seconds=0.5)
+    mesh.heal()
+    mesh.settle()
+    trace.finish()
+
+    (conflict,) = [each for each in trace.conflicts.all if each.resolved_at is None]
+
+    assert {decode_value(write.value or b"") for write in conflict.rivals.values()} == {"left 4", "right 4"}

@@ -11,7 +11,7 @@ from .elements import element, table
 from .story import ALL_FAMILIES, FAMILY_OF, OTHERS
 from .units import shown
 
-BARS_MAX = 40
+BARS_MAX = 24
 BAR_PX, STEP_PX, LABEL_PX, WIDTH_PX, TOTAL_PX = 14, 20, 96, 520, 70
 
 

@@ -54,7 +54,7 @@ def page(results: Sequence[Result], traces: Sequence[Trace], compare_to: Sequenc
         "main",
         element("h1", title),
         element("p", f"Version {versions(results)}", class_="note") if results else None,
-        verdict(results),
+        verdict(results) if results else None,
         *failures(results),
         *(comparison(results, compare_to) if compare_to is not None else []),
         *(run_section(number, trace, story) for number, (trace, story) in enumerate(zip(traces, stories, strict=True))),

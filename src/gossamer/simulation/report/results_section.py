@@ -10,18 +10,21 @@ from xml.etree.ElementTree import Element
 from ..result import Result
 from .comparison import Change, Played, Spread, by_figure, changes, spread
 from .elements import Child, element, table
-from .units import label, shown
+from .units import counted, label, shown
 
 FAILURES_MAX = 100
 STRIP_PX, ROW_PX = 240, 26
 
 
 def verdict(results: Sequence[Result]) -> Element:
-    """Return how many runs held, in one line that a glance takes in."""
+    """Return how many of some runs held, in one line that a glance takes in."""
     counts = Counter(result.outcome for result in results)
     parts = [f"{counts[outcome]} {outcome}" for outcome in ("held", "wrong", "skipped") if counts[outcome]]
-    text = f"{len(results)} runs: {', '.join(parts)}." if results else "No results: traces only."
-    return element("p", text, class_="verdict wrong" if counts["wrong"] else "verdict")
+    return element(
+        "p",
+        f"{counted(len(results), 'run')}: {', '.join(parts)}.",
+        class_="verdict wrong" if counts["wrong"] else "verdict",
+    )
 
 
 def failures(results: Sequence[Result]) -> list[Element]:

@@ -8,12 +8,13 @@ from ...crdt.writes import Write
 from ...errors import GossamerError
 from ...wire.values import decode_value
 from ..trace import Trace
+from ..trace.conflicts import Conflict
 from ..trace.staleness import percentile
 from .bars import bytes_section
 from .elements import Child, element, table
 from .space_time import space_time
 from .story import Json
-from .units import plain, shown
+from .units import counted, plain, shown
 
 TEXT_MAX = 80
 ROWS_MAX = 200
@@ -67,12 +68,14 @@ def plot(name: str) -> Element:
 
 def summary(trace: Trace) -> Element:
     """Return the run in one line."""
-    nodes, writes = len(trace.names()), trace.staleness.writes.offered
-    conflicts_seen = len(trace.conflicts.all) + trace.conflicts.left_out
-    text = (
-        f"{nodes} nodes, {shown('_s', trace.now - trace.began)} of virtual time, {writes} writes and batches, "
-        f"{trace.cuts.offered} cuts, {conflicts_seen} conflicts."
+    facts = (
+        counted(len(trace.names()), "node"),
+        f"{shown('_s', trace.now - trace.began)} of virtual time",
+        f"{counted(trace.staleness.writes.offered, 'write')}, a batch counted once",
+        counted(trace.cuts.offered, "cut"),
+        counted(len(trace.conflicts.all) + trace.conflicts.left_out, "conflict"),
     )
+    text = "; ".join(facts) + "."
     return element("p", text, class_="lead")
 
 
@@ -109,19 +112,22 @@ def conflicts(trace: Trace) -> list[Element]:
     for conflict in found[:ROWS_MAX]:
         rivals = sorted(conflict.rivals.values(), key=lambda write: (write.stamp, write.origin), reverse=True)
         losers = element("ul", *(element("li", *written(trace, write)) for write in rivals[1:]))
-        resolved = (
-            f"{conflict.resolved_by} wrote over it at {shown('_s', conflict.resolved_at)}"
-            if conflict.resolved_at is not None
-            else "stands"
-        )
         key = element("code", clipped(repr(conflict.key)))
         winner = element("span", *written(trace, conflict.winner))
-        rows.append([key, shown("_s", conflict.at), winner, losers, resolved])
+        rows.append([key, shown("_s", conflict.at), winner, losers, outcome(conflict)])
     left_out = len(found) - len(rows) + trace.conflicts.left_out
     return [
         table(("key", "first seen", "wins", "loses, and stays readable", "then"), rows, class_="conflicts"),
         *([note(f"{left_out} more are not listed.")] if left_out else []),
     ]
+
+
+def outcome(conflict: Conflict) -> str:
+    """Return what became of a conflict."""
+    if conflict.resolved_at is None:
+        return "stands"
+    at = shown("_s", conflict.resolved_at)
+    return f"{conflict.resolved_by} wrote over it at {at}" if conflict.resolved_by else f"was over by {at}"
 
 
 def written(trace: Trace, write: Write) -> list[Child]:

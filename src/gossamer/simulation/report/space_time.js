@@ -184,7 +184,8 @@ class SpaceTime {
     let free = -Infinity;
     for (const [at, what, lane, name, text] of this.story.marks) {
       const concernsAll = what === "said" || what === "network";
-      if (!this.isSeen(at) || !(concernsAll || (lane < 0 && what === "node"))) continue;
+      const ofOthers = lane < 0 && what === "node" && at > this.story.began;
+      if (!this.isSeen(at) || !(concernsAll || ofOthers)) continue;
       const x = this.x(at);
       flags.append(drawn("line", { class: what, x1: x, x2: x, y1: 24, y2: this.height - SpaceTime.AXIS }));
       if (what === "network") continue;

@@ -35,6 +35,11 @@ def label(figure: str) -> str:
     return (words if words and unit in ("s", "ms", "bytes", "bits", "share") else base).replace("_", " ") + rate
 
 
+def counted(number: int, noun: str) -> str:
+    """Return how many there are: "no cut", "1 cut", "2 cuts"."""
+    return f"{plain(number) if number else 'no'} {noun}{'s' if number > 1 else ''}"
+
+
 def scaled(value: float, units: tuple[tuple[float, str], ...]) -> str:
     """Return `value` in the greatest unit of which it is at least one."""
     for size, unit in units:

@@ -140,8 +140,9 @@ class Trace:
         for node in self._awake():
             self._life_now(node.name)
             self._look(node.name)
-            for key, held in node.replica.ledger.state.live.items():
-                self.conflicts.look(key, held, node.name, self.now)
+            state = node.replica.ledger.state
+            for key, held in state.live.items():
+                self.conflicts.look(key, held, state.known.heads, node.name, self.now)
         if self.samples and self.samples[-1].at == self.now:
             self.samples.pop()
         self.samples.append(self._sampled())
@@ -187,7 +188,7 @@ class Trace:
         state = node.replica.ledger.state
         for write in self.staleness.look(name, self.now, state.known.heads, state.known.digest()):
             for key in write.keys:
-                self.conflicts.look(key, state.live.get(key), name, self.now)
+                self.conflicts.look(key, state.live.get(key), state.known.heads, name, self.now)
 
     def _sample(self) -> None:
         for node in self._awake():
