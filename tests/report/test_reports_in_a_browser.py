@@ -42,7 +42,7 @@ def test_a_split_brain_is_drawn_without_an_error_and_without_the_network(page, p
     assert page.console == []
     assert page.requests == [path.as_uri()]
     assert page.texts(".names text:not(.strip)") == list(NAMES)
-    assert page.count(".cut") >= 2
+    assert page.count(".cuts .cut") == 2
     assert page.count(".side-0") == page.count(".side-1") == 3
     assert page.texts(".cut-text") == ["bench cart dock | east forge gate", "bench → east"]
     assert (page.count(".life.paused"), page.count(".life.down"), page.count(".death")) == (1, 1, 1)

@@ -93,7 +93,7 @@ def test_nobody_across_a_cut_knows_a_write_before_the_heal():
     everywhere = sorted(trace.staleness.delays_s)
 
     assert len(here) == 2
-    assert max(here) < 0.5
+    assert max(here) < 0.02
     assert len(everywhere) == 5
     assert min(everywhere[2:]) > 5
     assert trace.staleness.missing(trace.awake()) == 0
@@ -175,17 +175,18 @@ def test_lives_tell_who_was_up_paused_or_down():
 
 def test_bytes_are_those_that_were_sent_even_if_a_story_counts_anew():
     mesh, trace = mesh_of()
-    before = mesh.traffic.size_bytes()
+    mesh.write("bench", "door", "x" * 1000)
     mesh.run(seconds=0.01)
     trace.finish()
-    at_once = trace.bytes.total()
+    before = trace.bytes.total()
+    at_first = mesh.traffic.size_bytes()
     mesh.traffic.clear()
-    mesh.write("bench", "door", "x" * 1000)
-    mesh.run(seconds=5)
+    mesh.write("bench", "door", "x")
+    mesh.run(seconds=0.01)
     trace.finish()
 
-    assert at_once >= before
-    assert trace.bytes.total() == at_once + mesh.traffic.size_bytes()
+    assert before == at_first
+    assert trace.bytes.total() == before + mesh.traffic.size_bytes()
 
 
 def test_every_datagram_that_was_lost_across_a_cut_is_kept_as_lost():

@@ -39,8 +39,7 @@ def rift_of(names: Sequence[str], reaches: Reaches) -> Rift:
         return Rift(sides if len(sides) > 1 else ())
     side_of = {name: number for number, side in enumerate(sides) for name in side}
     ways = [(a, b) for a in names for b in names if a != b and not reaches(a, b)]
-    cut_by_sides = len(names) ** 2 - sum(len(side) ** 2 for side in sides)
-    if len(ways) == cut_by_sides and all(side_of[a] != side_of[b] for a, b in ways):
+    if ways == [(a, b) for a in names for b in names if side_of[a] != side_of[b]]:
         return Rift(sides if len(sides) > 1 else ())
     return Rift(ways=tuple(ways))
 

@@ -206,9 +206,10 @@ class Trace:
         return Sample(self.now, digests.total(), len(digests), largest, self.bytes.total())
 
     def _count_bytes(self) -> None:
-        """Add what was sent since; a story may have begun to count anew meanwhile."""
-        counted = self._simulation.traffic.bytes
+        """Add what was sent since; where a count fell, the story has begun to count anew meanwhile."""
+        counted, before = Counter(self._simulation.traffic.bytes), self._counted
+        if any(counted[named] < size for named, size in before.items()):
+            before = Counter()
         for (name, way, kind), size in counted.items():
-            before = self._counted[name, way, kind]
-            self.bytes[name, kind] += size - before if size >= before else size
-        self._counted = Counter(counted)
+            self.bytes[name, kind] += size - before[name, way, kind]
+        self._counted = counted
