@@ -6,6 +6,7 @@ import pytest
 from stories import NAMES, mesh_of, split_brain
 
 from gossamer.simulation import Simulation
+from gossamer.simulation.report import write_report
 from gossamer.simulation.trace import Trace
 from gossamer.simulation.trace import trace as tracing
 from gossamer.simulation.trace.reachability import rift_of
@@ -262,3 +263,33 @@ def test_rivals_that_were_replaced_before_the_halves_met_are_none():
     (conflict,) = [each for each in trace.conflicts.all if each.resolved_at is None]
 
     assert {decode_value(write.value or b"") for write in conflict.rivals.values()} == {"left 4", "right 4"}
+
+
+def test_what_a_node_writes_at_one_moment_is_followed_as_one():
+    mesh, trace = mesh_of()
+    mesh.batch("bench", {f"key/{number}": number for number in range(500)})
+    mesh.run(seconds=1)
+    mesh.write("bench", "door", "open")
+    mesh.run(seconds=1)
+
+    followed = list(trace.staleness.writes)
+
+    assert trace.writes == 501
+    assert [(write.count, write.seen_by) for write in followed] == [(500, 5), (1, 5)]
+
+
+def test_a_copied_computer_and_one_put_back_are_kept_without_harm(path):
+    mesh, trace = mesh_of()
+    mesh.write("bench", "door", "open")
+    mesh.remember("bench")
+    mesh.run(seconds=2)
+    mesh.clone("cart", "twin")
+    mesh.write("twin", "door", "shut")
+    mesh.roll_back("bench", 1)
+    mesh.weather(loss=0.1, burst_loss=0.2)
+    mesh.run(seconds=10)
+
+    write_report(path, traces=[trace])
+
+    assert "twin" in trace.names()
+    assert "is rolled back to a snapshot" in path.read_text()

@@ -13,7 +13,7 @@ from ..trace.staleness import percentile
 from .bars import bytes_section
 from .elements import Child, element, table
 from .space_time import space_time
-from .story import Json
+from .story import Json, marks_of
 from .units import counted, plain, shown
 
 TEXT_MAX = 80
@@ -71,7 +71,7 @@ def summary(trace: Trace) -> Element:
     facts = (
         counted(len(trace.names()), "node"),
         f"{shown('_s', trace.now - trace.began)} of virtual time",
-        f"{counted(trace.staleness.writes.offered, 'write')}, a batch counted once",
+        counted(trace.writes, "write"),
         counted(trace.cuts.offered, "cut"),
         counted(len(trace.conflicts.all) + trace.conflicts.left_out, "conflict"),
     )
@@ -155,7 +155,7 @@ def clipped(text: str) -> str:
 
 def happenings(trace: Trace) -> Element:
     """Return what happened, apart from messages, line by line."""
-    marks = list(trace.marks)
+    marks = marks_of(trace)
     rows = ((f"{mark.at:.3f}", mark.name or "–", clipped(mark.text)) for mark in marks[:ROWS_MAX])
     more = f", the first {ROWS_MAX} of {plain(len(marks))}" if len(marks) > ROWS_MAX else ""
     return table(("second", "node", "what"), rows, caption=f"Events{more}", class_="numbers-1")

@@ -11,7 +11,9 @@ from operator import attrgetter
 from typing import Any
 
 from ..trace import Trace
-from ..trace.records import Datagram
+from ..trace.records import Datagram, Mark
+from ..trace.staleness import Followed
+from .units import shown
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "writes": ("batch",),
@@ -72,7 +74,7 @@ def story_of(trace: Trace, arrows_max: int = ARROWS_MAX) -> Json:
             for each in kept
             if each.sender in number
         ],
-        "marks": [[rounded(m.at), m.what, number.get(m.name, -1), m.name, m.text] for m in trace.marks],
+        "marks": [[rounded(m.at), m.what, number.get(m.name, -1), m.name, m.text] for m in marks_of(trace)],
         "lives": lives_of(trace, number),
         "cuts": cuts_of(trace, number),
         "samples": [[rounded(s.at), s.awake, s.groups, s.largest, s.sent_bytes] for s in trace.samples],
@@ -84,6 +86,23 @@ def arrow(datagram: Datagram, fate: tuple[str, float | None], number: dict[str, 
     """Return the lane it went to and the microseconds it took; -1 if it was lost."""
     receiver, arrived = fate
     return number[receiver], -1 if arrived is None else round((arrived - datagram.at) * 1e6)
+
+
+def marks_of(trace: Trace) -> list[Mark]:
+    """Return what happened to nodes and to the network, and what was written, in the order of time."""
+    writes = (Mark(each.at, "write", each.node, told(each)) for each in trace.staleness.writes)
+    return sorted((*trace.marks, *writes), key=attrgetter("at"))
+
+
+def told(write: Followed) -> str:
+    """Return in words what was written, and how far it came."""
+    more = f" and {write.count - 1} more" if write.count > 1 else ""
+    came = (
+        f"known to {write.seen_by} others within {shown('_s', write.last_s)}"
+        if write.seen_by
+        else "known to nobody else"
+    )
+    return f"writes {write.keys[0]!r}{more}, {came}"
 
 
 def kept_datagrams(trace: Trace, arrows_max: int) -> list[Datagram]:

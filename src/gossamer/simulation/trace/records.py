@@ -20,7 +20,7 @@ class Datagram:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something happened to a node, to the network (no name), or was said (no name)."""
+    """Something happened to a node, or to the network (no name), or was said (no name)."""
 
     at: float
     what: str

@@ -19,25 +19,32 @@ WRITES_MAX = 2000
 """Writes that are followed; of more, an even share is."""
 DELAYS_MAX = 20_000
 KEYS_MAX = 64
-"""Keys of one batch that are remembered."""
+"""Keys written at one moment that are remembered."""
 
 
 @dataclass(slots=True, eq=False)
 class Followed:
-    """A write, or a batch, and how far it came."""
+    """A write, or what a node wrote at one moment, and how far it came."""
 
     at: float
     node: str
     origin: Origin
     until: int
     """The sequence of its last write."""
-    keys: Sequence[Key]
-    count: int
+    keys: list[Key]
+    """The first of its keys."""
+    count: int = 1
     """How many writes it holds."""
     seen_by: int = 0
     """Nodes that have known it since, its writer left out."""
     last_s: float = 0.0
     """How long the slowest of them so far took."""
+
+    def extend(self, key: Key, sequence: int) -> None:
+        """One more write was made at the same moment."""
+        self.until, self.count = sequence, self.count + 1
+        if len(self.keys) < KEYS_MAX:
+            self.keys.append(key)
 
 
 @dataclass(slots=True)

@@ -57,11 +57,13 @@ class Trace:
         """By (node, kind)."""
         self.staleness = Staleness()
         self.conflicts = Conflicts()
+        self.writes = 0
         self.writers: dict[Origin, str] = {}
         self._simulation = simulation
         self._every_s = every_s
         self._drawn: set[str] = set()
         self._current: Datagram | None = None
+        self._writing: Followed | None = None
         self._cut: Cut | None = None
         self._state: dict[str, str] = {}
         self._counted: Counter[tuple[str, str, str]] = Counter()
@@ -89,7 +91,7 @@ class Trace:
         arrives_at: float | None,
     ) -> None:
         """Something is on its way, or was lost (`arrives_at` is None).  O(1)."""
-        kinds = tuple(kinds)
+        kinds = tuple(dict.fromkeys(kinds))
         if arrives_at is not None and not BRINGS_WRITES.isdisjoint(kinds):
             self._simulation.engine.at(math.nextafter(arrives_at, math.inf), self._look, receiver)
         if sender not in self._drawn or receiver not in self._drawn:
@@ -115,18 +117,17 @@ class Trace:
             self.staleness.born(name, at)
         self._simulation.engine.at(at, self._life_now, name)
 
-    def wrote(self, at: float, name: str, keys: Iterable[Key]) -> None:
-        """A program on a node wrote under these keys, at once."""
-        keys = tuple(keys)
-        ledger = self._simulation.nodes[name].replica.ledger
-        if ledger.origin is None or not keys:
+    def wrote(self, at: float, name: str, key: Key, origin: Origin, sequence: int) -> None:
+        """A program on a node wrote under this key.  What it writes at one moment is followed as one."""
+        self.writes += 1
+        self.conflicts.wrote(key, name, at)
+        last = self._writing
+        if last is not None and (last.at, last.origin, last.until + 1) == (at, origin, sequence):
+            last.extend(key, sequence)
             return
-        self.writers[ledger.origin] = name
-        self.staleness.wrote(Followed(at, name, ledger.origin, ledger.head(), keys[:64], len(keys)))
-        more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
-        self.marks.append(Mark(at, "write", name, f"writes {keys[0]!r}{more}"))
-        for key in keys:
-            self.conflicts.wrote(key, name, at)
+        self.writers[origin] = name
+        self._writing = Followed(at, name, origin, sequence, [key])
+        self.staleness.wrote(self._writing)
 
     def said(self, at: float, text: str) -> None:
         """The story said something."""
