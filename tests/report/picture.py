@@ -34,7 +34,7 @@ def take(browser: Chromium, name: str, first: str, last: str) -> None:
     """Write what stands from the top of one element to the foot of another."""
     place = "document.querySelector({}).getBoundingClientRect().{} + scrollY"
     top = browser.evaluate(place.format(f"'{first}'", "top")) - 8
-    foot = browser.evaluate(place.format(f"'{last}'", "bottom")) + 8
+    foot = browser.evaluate(place.format(f"'{last}'", "bottom")) + 2
     (PICTURES / name).write_bytes(browser.screenshot(x=0, y=top, width=WIDTH_PX, height=foot - top))
 
 

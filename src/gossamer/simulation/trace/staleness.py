@@ -81,7 +81,6 @@ class Staleness:
                 self._logs.setdefault(each.origin, []).append(each)
         else:
             self._logs.setdefault(write.origin, []).append(write)
-        self._watcher(write.node, write.at).heads[write.origin] = write.until
 
     def look(self, name: str, at: float, heads: Mapping[Origin, int], digest: int) -> list[Followed]:
         """Look at what a node knows; return the followed writes that are new to it.  O(origins) if anything is."""
@@ -96,7 +95,8 @@ class Staleness:
                 watcher.heads[origin] = now
                 news += log[bisect_right(log, before, key=_until) : bisect_right(log, now, key=_until)]
         for write in news:
-            self._note(write, at - max(write.at, watcher.since))
+            if write.node != name or write.at < watcher.since:  # who wrote it knew it, unless it started anew
+                self._note(write, at - max(write.at, watcher.since))
         return news
 
     def missing(self, names: Iterable[str]) -> int:
