@@ -103,7 +103,7 @@ def test_of_many_nodes_an_even_share_is_drawn(path):
     assert "25 of 50 nodes are drawn." in path.read_text()
 
 
-def test_a_broken_run_and_how_to_play_it_again_stand_at_the_top(path):
+def test_broken_runs_stand_at_the_top(path):
     write_report(path, results("2", broken=(7,)))
 
     text = Outline(path.read_text()).text

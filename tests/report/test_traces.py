@@ -293,3 +293,20 @@ def test_a_copied_computer_and_one_put_back_are_kept_without_harm(path):
 
     assert "twin" in trace.names()
     assert "is rolled back to a snapshot" in path.read_text()
+
+
+def test_who_joins_while_the_network_is_split_is_put_to_its_side():
+    mesh, trace = mesh_of()
+    mesh.partition(NAMES[:3])
+    mesh.run(seconds=2)
+    mesh.add("late")
+    mesh.run(seconds=2)
+    mesh.heal()
+    mesh.run(seconds=1)
+
+    cuts = [(cut.rift.sides, cut.since, cut.until) for cut in trace.cuts]
+
+    assert cuts == [
+        ((NAMES[:3], NAMES[3:]), 3, 5),
+        ((NAMES[:3], (*NAMES[3:], "late")), 5, 7),
+    ]

@@ -12,7 +12,7 @@ from .comparison import Change, Played, Spread, by_figure, changes, spread
 from .elements import Child, element, table
 from .units import counted, label, shown
 
-FAILURES_MAX = 100
+ROWS_MAX = 100
 STRIP_PX, ROW_PX = 240, 26
 
 
@@ -28,13 +28,12 @@ def verdict(results: Sequence[Result]) -> Element:
 
 
 def failures(results: Sequence[Result]) -> list[Element]:
-    """Return what broke, and the command that plays each again."""
+    """Return what broke, and why."""
     wrong = [result for result in results if result.outcome == "wrong"]
     if not wrong:
         return []
-    rows = ((name_of(key_of(result)), str(result.seed), element("pre", result.why)) for result in wrong[:FAILURES_MAX])
-    more = f" (the first {FAILURES_MAX} of {len(wrong)})" if len(wrong) > FAILURES_MAX else ""
-    return [element("h2", f"What broke{more}"), table(("scenario", "seed", "why"), rows, class_="failures")]
+    rows = ((name_of(key_of(result)), str(result.seed), element("pre", result.why)) for result in wrong[:ROWS_MAX])
+    return [element("h2", "What broke" + first_of(wrong)), table(("scenario", "seed", "why"), rows, class_="failures")]
 
 
 def figures(results: Sequence[Result]) -> list[Element]:
@@ -134,7 +133,10 @@ def turned(results: Sequence[Result], compare_to: Sequence[Result]) -> list[Elem
         for result in results
         if (was := old.get((key_of(result), result.seed))) not in (None, result.outcome)
     ]
-    return [table(("scenario", "seed", "outcome"), rows, caption="Runs that turned", class_="turned")] if rows else []
+    if not rows:
+        return []
+    caption = "Runs that turned" + first_of(rows)
+    return [table(("scenario", "seed", "outcome"), rows[:ROWS_MAX], caption=caption, class_="turned")]
 
 
 def histories(results: Sequence[Result], compare_to: Sequence[Result]) -> Element:
@@ -145,6 +147,11 @@ def histories(results: Sequence[Result], compare_to: Sequence[Result]) -> Elemen
     ]
     same = sum(one == other for one, other in pairs)
     return element("p", f"{same} of {len(pairs)} runs of the same seed went exactly as before.", class_="note")
+
+
+def first_of(rows: Sequence[object]) -> str:
+    """Return what to say of a list that is too long to show."""
+    return f" (the first {ROWS_MAX} of {len(rows)})" if len(rows) > ROWS_MAX else ""
 
 
 def versions(results: Sequence[Result]) -> str:

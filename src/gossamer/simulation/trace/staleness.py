@@ -70,6 +70,10 @@ class Staleness:
         """A process that knows nothing yet has started on a node."""
         self._watchers[name] = _Watcher(at)
 
+    def died(self, name: str) -> None:
+        """What a node knew is gone."""
+        self._watchers.pop(name, None)
+
     def wrote(self, write: Followed) -> None:
         """A node wrote.  O(1), amortised."""
         kept = len(self.writes)

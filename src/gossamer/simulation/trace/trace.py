@@ -138,8 +138,9 @@ class Trace:
     def finish(self) -> None:
         """Look a last time, at every key.  A report does that; it may be done again after the run went on."""
         self._network_now()
+        for name in self._state:
+            self._life_now(name)
         for node in self._awake():
-            self._life_now(node.name)
             self._look(node.name)
             state = node.replica.ledger.state
             for key, held in state.live.items():
@@ -165,6 +166,8 @@ class Trace:
             self.lanes.append(name)
             self._drawn = set(self.lanes)
             self._life_now(name)
+            if self._cut is not None:  # whoever comes while the network is split stands on some side, too
+                self._simulation.engine.at(self.now, self._network_now)
 
     def _life_now(self, name: str) -> None:
         node = self._simulation.nodes.get(name)
@@ -172,6 +175,8 @@ class Trace:
         if self._state[name] != state:
             self._state[name] = state
             self.lives.append(Life(self.now, name, state))
+            if state == "down":
+                self.staleness.died(name)
 
     def _network_now(self) -> None:
         rift = rift_of(list(self._simulation.nodes), self._simulation.links.reaches)
