@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from chromium import NAMES, Chromium, path_of_chromium
-from stories import split_brain
+from report_runs import split_brain
 
 from gossamer.simulation import Simulation
 from gossamer.simulation.trace import Trace

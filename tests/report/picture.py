@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from chromium import Chromium, path_of_chromium
-from stories import split_brain
+from report_runs import split_brain
 
 from gossamer.simulation.report import write_report
 

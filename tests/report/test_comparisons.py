@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from stories import results
+from report_runs import results
 
 from gossamer.simulation.report.comparison import changes, sign_test, spread
 from gossamer.simulation.report.units import label, shown

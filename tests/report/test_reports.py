@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from stories import HOSTILE, mesh_of, results
+from report_runs import HOSTILE, mesh_of, results
 
 from gossamer.simulation.report import write_report
 from gossamer.simulation.report.elements import append, data, element, html

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from chromium import Chromium
-from stories import HOSTILE, NAMES, results, split_brain
+from report_runs import HOSTILE, NAMES, results, split_brain
 
 from gossamer.simulation.report import write_report
 

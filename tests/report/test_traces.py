@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from stories import NAMES, mesh_of, split_brain
+from report_runs import NAMES, mesh_of, split_brain
 
 from gossamer.simulation import Simulation
 from gossamer.simulation.report import write_report
