@@ -20,6 +20,7 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ANSWER_WITHIN_S = 30.0
+LOADED = "document.readyState === 'complete' || new Promise((done) => addEventListener('load', () => done(true)))"
 FREE_FD = 10
 """Pipes are made above this, so that 3 and 4, where Chromium expects them, are free."""
 WITH_PIPES = (
@@ -41,7 +42,6 @@ class Chromium:
         self.requests: list[str] = []
         self._numbers = 0
         self._heard = b""
-        self._loaded = False
         theirs_in, self._out = _high_pipe()
         self._in, theirs_out = _high_pipe()
         command = [
@@ -74,14 +74,15 @@ class Chromium:
         """Show a page, and return when it has loaded."""
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.prefer(dark=dark)
-        self.ask("Page.navigate", url="about:blank")
+        self._go_to("about:blank")
         self.console.clear()
         self.requests.clear()
-        self._loaded = False
-        self.ask("Page.navigate", url=address)
-        while not self._loaded:
-            self._hear()
+        self._go_to(address)
         self.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def _go_to(self, address: str) -> None:
+        assert "errorText" not in self.ask("Page.navigate", url=address)
+        self.evaluate(LOADED)
 
     def prefer(self, *, dark: bool) -> None:
         """Let the user prefer dark pages, or light ones."""
@@ -164,8 +165,6 @@ class Chromium:
 
     def _note(self, method: str | None, told: dict[str, Any]) -> None:
         match method:
-            case "Page.loadEventFired":
-                self._loaded = True
             case "Network.requestWillBeSent":
                 self.requests.append(told["request"]["url"])
             case "Runtime.exceptionThrown":
