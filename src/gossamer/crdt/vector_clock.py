@@ -20,13 +20,11 @@ NO_TAG = b"\0\0\0\0"
 class VectorClock:
     """Origin -> highest known sequence, with the tag of each head."""
 
-    __slots__ = ("_changed", "_digest", "_digested", "heads", "moves", "tags")
+    __slots__ = ("_changed", "_digest", "_digested", "heads", "tags")
 
     def __init__(self, heads: Mapping[Origin, int] | None = None, tags: Mapping[Origin, bytes] | None = None) -> None:
         self.heads: dict[Origin, int] = dict(heads or {})
         self.tags: dict[Origin, bytes] = dict(tags or {})
-        self.moves = 0
-        """How often others' writes have advanced it: equal means that nothing was learnt in between."""
         self._digest = 0
         self._digested: dict[Origin, int] = {}
         self._changed = set(self.heads)
@@ -64,7 +62,6 @@ class VectorClock:
     def advance(self, origin: Origin, sequence: int, tag: bytes | None = None) -> None:
         """Raise `origin` to `sequence`, whose batch chain hashes to `tag` (None: not known yet)."""
         self._changed.add(origin)
-        self.moves += 1
         self.heads[origin] = sequence
         if tag is not None:
             self.tags[origin] = tag

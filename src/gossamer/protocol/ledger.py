@@ -85,8 +85,6 @@ class Ledger:
         """Values that readers have decoded, by key: a reader enters them, we drop what changes."""
         self.observer = observer
         self._rng = rng
-        self._digested: tuple[int, int | None] = (-1, None)
-        self._digests: tuple[bytes, bytes | None] = (b"", None)
 
     # -- local writes ---------------------------------------------------------------------------
 
@@ -335,11 +333,8 @@ class Ledger:
             self.close_batch()
             state = self.state
             fresh = state.digest.refresh(state.live, 256) and self.joining is None
-            numbers = state.known.digest(), state.digest.value() if fresh else None
-            if numbers != self._digested:  # nearly always they are what they were for the beacon before
-                self._digested = numbers
-                self._digests = _digest_bytes(numbers[0]), None if numbers[1] is None else _digest_bytes(numbers[1])
-            return *self._digests, self.head()
+            digest = state.digest.value().to_bytes(16, "big") if fresh else None
+            return state.known.digest().to_bytes(16, "big"), digest, self.head()
 
     def head(self) -> int:
         """Return the sequence of our latest write, 0 before the first."""
@@ -380,7 +375,3 @@ class Ledger:
             if lapsed:
                 self.observer.lapsed(lapsed)
             return lapsed
-
-
-def _digest_bytes(number: int) -> bytes:
-    return number.to_bytes(16, "big")

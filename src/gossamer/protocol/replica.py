@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from ..errors import Malformed
@@ -78,10 +77,8 @@ class Replica:
         now: float,
         multicast: bool = True,
         ledger: Ledger | None = None,
-        decode: Callable[[bytes], Message | None] = decode_message,
     ) -> None:
         self.identity = identity
-        self._decode = decode
         self.options = options
         self.rng = rng
         self.started_at = now
@@ -173,7 +170,7 @@ class Replica:
     # -- what is heard --------------------------------------------------------------------------
 
     def hear(
-        self, boot: bytes, address: Address, multicast: bool, messages: Sequence[bytes], now: float, wall_ms: int
+        self, boot: bytes, address: Address, multicast: bool, messages: list[bytes], now: float, wall_ms: int
     ) -> None:
         """A datagram of `boot` has come: authentic, but perhaps late, doubled or replayed."""
         if boot == self.identity.boot:
@@ -186,7 +183,7 @@ class Replica:
                 self.counts["batches old"] += 1
                 continue
             try:
-                message = self._decode(data)
+                message = decode_message(data)
                 if message is None:
                     self.counts["unknown messages"] += 1
                 else:

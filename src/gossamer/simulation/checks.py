@@ -38,11 +38,8 @@ class Checks:
         self.steps = 0
         self.compared_keys = 0
         self._heads: dict[str, dict[Origin, int]] = {}
-        self._moves: dict[str, int] = {}
         self._touched: dict[str, set[Key]] = {}
         self._credit: Counter[str] = Counter()
-        self._expiring = False
-        """Whether anything was written that expires: until then no clock need be looked at."""
         self._latest_ms = 0
         """The latest that any node's clock has shown: what has not expired by then, nobody may have dropped."""
 
@@ -51,12 +48,10 @@ class Checks:
     def born(self, node: Node) -> None:
         """A process has started on a node; if it took over a state, it knows that."""
         self._heads[node.name] = dict(node.replica.ledger.state.known.heads)
-        self._moves[node.name] = -1
         self._touched[node.name] = set()
 
     def wrote(self, node: Node, batch: list[tuple[Key, Write, tuple[Dot, ...]]], *, atomic: bool) -> None:
         """A program on this node wrote, having seen these dots."""
-        self._expiring = self._expiring or any(write.expires_ms for _, write, _ in batch)
         if self.honest:
             self.oracle.record(batch, atomic=atomic)
             origin = batch[0][1].origin
@@ -91,13 +86,11 @@ class Checks:
     def step(self, node: Node) -> None:
         """Something has happened to `node`.  Raise `Wrong` if it broke a promise.  O(what changed), amortised."""
         self.steps += 1
-        if self._expiring:
-            self._latest_ms = max(self._latest_ms, node.corrected_ms)
-        known, touched = node.replica.ledger.state.known, self._touched[node.name]
-        if known.moves == self._moves[node.name] and not touched:
+        self._latest_ms = max(self._latest_ms, node.corrected_ms)
+        heads, before = node.replica.ledger.state.known.heads, self._heads[node.name]
+        touched = self._touched[node.name]
+        if heads == before and not touched:
             return
-        self._moves[node.name] = known.moves
-        heads, before = known.heads, self._heads[node.name]
         self._touched[node.name] = set()
         if heads != before:
             for origin in before:

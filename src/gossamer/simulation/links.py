@@ -7,14 +7,11 @@ ways are open, wait while one is not, and break when they waited too long.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..net.transport import Address
-from ..wire.codec import decode_message
-from ..wire.framing import messages_in
-from ..wire.messages import Message
 from .bursts import Bursts
 from .engine import Engine
 from .observer import SimulationObserver
@@ -31,21 +28,17 @@ ROUND_TRIPS_TO_OPEN = 3
 KNOCK_AGAIN_S = 0.2
 OVERHEAD_BYTES = 59 + 28
 """What sealing, UDP and IP add to the body of a datagram."""
-DECODED_MAX = 1024
 QUEUE_S = 0.25
 """A computer keeps so much, in the time that it takes to send it; what comes then is lost."""
 
 
 @dataclass(frozen=True, slots=True)
-class Datagram:
+class _Datagram:
     """A datagram on its way to one node or many."""
 
-    boot: bytes
-    source: Address
-    sender: str
+    sender: Process
     data: bytes
-    messages: Sequence[bytes]
-    """What `data` holds, taken apart once for all who hear it."""
+    messages: tuple[bytes, ...]
     multicast: bool
     leaves_at: float | None
     """When the last of it has left its computer; None if it never does."""
@@ -76,8 +69,6 @@ class Links:
         """Whether the network carries multicast at all."""
         self.observers: tuple[SimulationObserver, ...] = ()
         self._free_at: dict[str, float] = {}
-        self._hosts: dict[str, Node] = {}
-        self._decoded: dict[bytes, Message | None] = {}
         self.nodes: dict[str, Node] = {}
         self._engine = engine
         self._traffic = traffic
@@ -139,66 +130,39 @@ class Links:
         """Return whether a stream between the two can make headway."""
         return self.reaches(one, other) and self.reaches(other, one)
 
-    def decoded(self, data: bytes) -> Message | None:
-        """Return the message in `data`, decoded once for all who hear it, for messages never change."""
-        if data in self._decoded:
-            return self._decoded[data]
-        if len(self._decoded) >= DECODED_MAX:
-            self._decoded.clear()
-        message = self._decoded[data] = decode_message(data)
-        return message
-
     # -- datagrams ------------------------------------------------------------------------------
 
     def multicast_from(self, sender: Process, data: bytes, messages: Iterable[bytes]) -> None:
         """Carry a datagram to everyone in reach."""
         node = sender.node
         self._traffic.sent(node.name, "multicast", messages)
-        if not self.multicast or not node.has_multicast:
-            return
-        datagram = self._datagram(sender, data, multicast=True)
-        others = [other for other in self.nodes.values() if other is not node and other.has_multicast]
-        if datagram.leaves_at is None or self._is_troubled:
-            for other in others:
-                self._carry(datagram, other, other.unicast_address)
-            return
-        least_s, span_s = datagram.leaves_at + self.delay_s[0], self.delay_s[1] - self.delay_s[0]
-        at, chance = self._engine.at, self._rng.random
-        for other in others:  # what `_carry` would do in good weather, for the traffic of every day
-            at(least_s + span_s * chance(), other.datagram, datagram, other.unicast_address)
-
-    @property
-    def _is_troubled(self) -> bool:
-        """Whether a datagram may meet another fate than to arrive, or somebody wants to be told of it."""
-        lossy = self.loss or self.losses or self.bursts.share or self.doubling or self.disorder
-        return bool(lossy or self._side or self._cut or self.observers)
+        if self.multicast and node.has_multicast:
+            datagram = _Datagram(sender, data, tuple(messages), True, self._leaves_at(node, len(data)))
+            for other in self.nodes.values():
+                if other is not node and other.has_multicast:
+                    self._carry(datagram, other, other.unicast_address)
 
     def unicast_from(self, sender: Process, data: bytes, messages: Iterable[bytes], to: Address) -> None:
         """Carry a datagram to one address."""
         self._traffic.sent(sender.node.name, "unicast", messages)
         node = self._at_host(to[0])
         if node is not None:
-            self._carry(self._datagram(sender, data, multicast=False), node, to)
+            leaves_at = self._leaves_at(sender.node, len(data))
+            self._carry(_Datagram(sender, data, tuple(messages), False, leaves_at), node, to)
 
-    def _datagram(self, sender: Process, data: bytes, *, multicast: bool) -> Datagram:
-        boot, node = sender.replica.identity.boot, sender.node
-        leaves_at = self._leaves_at(node, len(data))
-        return Datagram(boot, sender.unicast_address, node.name, data, messages_in(data), multicast, leaves_at)
-
-    def _carry(self, datagram: Datagram, to: Node, address: Address) -> None:
+    def _carry(self, datagram: _Datagram, to: Node, address: Address) -> None:
         """Let a datagram meet its fate on the way to one node."""
-        rng, sender = self._rng, datagram.sender
+        rng, sender = self._rng, datagram.sender.node.name
         for _ in range(2 if self.doubling and rng.random() < self.doubling else 1):
             arrives_at = None
             if datagram.leaves_at is not None and not self._loses(sender, to.name):
-                arrives_at = datagram.leaves_at + self.delay_s[0]
-                arrives_at += (self.delay_s[1] - self.delay_s[0]) * rng.random()
+                arrives_at = datagram.leaves_at + rng.uniform(*self.delay_s)
                 if self.disorder and rng.random() < self.disorder:
                     arrives_at += rng.uniform(0, self.held_up_s)
-                self._engine.at(arrives_at, to.datagram, datagram, address)
-            if self.observers:
-                way = "multicast" if datagram.multicast else "unicast"
-                self.tell(sender, to.name, way, datagram.messages, len(datagram.data), arrives_at)
+                boot, source = datagram.sender.replica.identity.boot, datagram.sender.unicast_address
+                self._engine.at(arrives_at, to.datagram, boot, source, address, datagram.multicast, datagram.data)
+            way = "multicast" if datagram.multicast else "unicast"
+            self.tell(sender, to.name, way, datagram.messages, len(datagram.data), arrives_at)
 
     def _loses(self, sender: str, receiver: str) -> bool:
         if not self.reaches(sender, receiver):
@@ -280,6 +244,4 @@ class Links:
         self._traffic.sent(sender.node.name, "stream", messages)
 
     def _at_host(self, host: str) -> Node | None:
-        if len(self._hosts) < len(self.nodes):
-            self._hosts = {node.host: node for node in self.nodes.values()}
-        return self._hosts.get(host)
+        return next((node for node in self.nodes.values() if node.host == host), None)

@@ -22,7 +22,7 @@ from .process import Process
 
 if TYPE_CHECKING:
     from .checks import Checks
-    from .links import Datagram, Links
+    from .links import Links
 
 STREAM_PORT = 47474
 UNICAST_PORT = 40000
@@ -199,10 +199,10 @@ class Node:
         """Whether a stream to this address finds somebody."""
         return self.is_up and address == (self.host, STREAM_PORT)
 
-    def datagram(self, datagram: Datagram, to: Address) -> None:
+    def datagram(self, boot: bytes, source: Address, to: Address, multicast: bool, data: bytes) -> None:
         """A datagram has come to this computer; perhaps for a process that runs here no more."""
         if self.process is not None and to == self.process.unicast_address:
-            self.process.datagram(datagram)
+            self.process.datagram(boot, source, multicast, data)
 
     # -- writing --------------------------------------------------------------------------------
 

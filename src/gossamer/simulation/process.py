@@ -19,12 +19,11 @@ from ..crdt.writes import Held, Key, Replaced
 from ..errors import Malformed
 from ..net.transport import Address
 from ..protocol.effects import Close, Connect, Effect, Multicast, Unicast, Wake
-from ..protocol.ledger import Ledger, Observer, Unobserved
+from ..protocol.ledger import Ledger, Unobserved
 from ..protocol.replica import Identity, Replica
-from ..wire.framing import DATAGRAM_BODY_MAX, FrameParser, body, packed
+from ..wire.framing import DATAGRAM_BODY_MAX, FrameParser, body, messages_in, packed
 
 if TYPE_CHECKING:
-    from .links import Datagram
     from .node import Node
     from .pipes import End, Pipe
 
@@ -48,7 +47,7 @@ class Process:
         self.replica: Replica
         self._pipes: dict[int, tuple[Pipe, End]] = {}
         self._numbers = 0
-        self._inbox: list[Datagram] = []
+        self._inbox: list[tuple[bytes, Address, bool, bytes]] = []
         self._turn_at = math.inf
         self._turns = 0
         self._dirty = True
@@ -69,7 +68,6 @@ class Process:
             now=node.now,
             multicast=node.has_multicast,
             ledger=ledger,
-            decode=node.links.decoded,
         )
         self.replica.ledger.observer, self.replica.ledger.watched = self, True
         self.replica.start(node.now)
@@ -78,21 +76,17 @@ class Process:
 
     def copied_replica(self) -> Replica:
         """Return a copy of the replica that no later step touches."""
-        return self._copy(self.replica, self, Unobserved())
+        return copy.deepcopy(self.replica, {id(self): Unobserved()})
 
     def start_as_copy_of(self, replica: Replica, mirror: dict[Key, Held]) -> None:
         """Go on with a copy of that memory, but with no stream: those belong to who had it first."""
-        self.replica = self._copy(replica, replica.ledger.observer, self)
+        self.replica = copy.deepcopy(replica, {id(replica.ledger.observer): self})
+        self.replica.ledger.observer = self
         self.replica.effects.clear()
         self.mirror = dict(mirror)
         for number in list(self.replica.exchanges.links):
             self.replica.link_closed(number, self.node.now)
         self.turn_soon()
-
-    def _copy(self, replica: Replica, observer: Observer, instead: Observer) -> Replica:
-        """Return a deep copy, with another observer, but of the one network there is."""
-        links = self.node.links
-        return copy.deepcopy(replica, {id(observer): instead, id(links): links})
 
     def end(self, *, silently: bool) -> None:
         """Stop at once.  The kernel resets the streams, unless the whole computer has gone."""
@@ -114,7 +108,7 @@ class Process:
             self._turn()
         inbox, self._inbox = self._inbox, []
         for datagram in inbox:
-            self._read_datagram(datagram)
+            self._read_datagram(*datagram)
         for pipe, end in list(self._pipes.values()):
             pipe.read_on(end)
         self.turn_soon()
@@ -179,30 +173,28 @@ class Process:
 
     # -- datagrams ------------------------------------------------------------------------------
 
-    def datagram(self, datagram: Datagram) -> None:
+    def datagram(self, boot: bytes, source: Address, multicast: bool, data: bytes) -> None:
         """A datagram has come."""
         if self.is_awake:
-            self._read_datagram(datagram)
+            self._read_datagram(boot, source, multicast, data)
         elif len(self._inbox) < RECEIVE_BUFFER_DATAGRAMS:
-            self._inbox.append(datagram)
+            self._inbox.append((boot, source, multicast, data))
 
-    def _read_datagram(self, datagram: Datagram) -> None:
+    def _read_datagram(self, boot: bytes, source: Address, multicast: bool, data: bytes) -> None:
         if not self.is_there:
             return
         node, replica = self.node, self.replica
-        node.note("hears", datagram.data)
-        if datagram.boot == replica.identity.boot:
-            if datagram.source != self.unicast_address:
+        node.note("hears", data)
+        if boot == replica.identity.boot:
+            if source != self.unicast_address:
                 node.meets_its_twin()
             return
-        now = node.now
-        replica.hear(datagram.boot, datagram.source, datagram.multicast, datagram.messages, now, node.wall_ms)
-        self._after_hearing(now)
+        replica.hear(boot, source, multicast, messages_in(data), node.now, node.wall_ms)
+        self._after_hearing()
 
-    def _after_hearing(self, now: float) -> None:
-        if self.replica.effects:
-            self._perform()
-        if self.replica.attention(now):
+    def _after_hearing(self) -> None:
+        self._perform()
+        if self.replica.attention(self.node.now):
             self.turn_soon()
         self.node.checks.step(self.node)
 
@@ -248,7 +240,7 @@ class Process:
             node.checks.malformed(node)
             return False
         self._busy_at = node.engine.now
-        self._after_hearing(node.now)
+        self._after_hearing()
         return True
 
     # -- time -----------------------------------------------------------------------------------
@@ -275,12 +267,10 @@ class Process:
         due = replica.tick(now, self.node.wall_ms)
         if self._dirty:
             due = min(due, self._send(now))
-        if replica.effects:
-            self._perform()
+        self._perform()
         if replica.work(now, self.node.wall_ms):
             due = now + SLICE_S
-        if replica.effects:
-            self._perform()
+        self._perform()
         due = min(due, self._digest(now))
         self.node.checks.step(self.node)
         self._turn_by(self.node.engine.now + (due - now))
