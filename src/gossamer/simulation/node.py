@@ -22,7 +22,7 @@ from .process import Process
 
 if TYPE_CHECKING:
     from .checks import Checks
-    from .links import Links
+    from .links import Datagram, Links
 
 STREAM_PORT = 47474
 UNICAST_PORT = 40000
@@ -199,10 +199,11 @@ class Node:
         """Whether a stream to this address finds somebody."""
         return self.is_up and address == (self.host, STREAM_PORT)
 
-    def datagram(self, boot: bytes, source: Address, to: Address, multicast: bool, data: bytes) -> None:
+    def datagram(self, datagram: Datagram, to: Address) -> None:
         """A datagram has come to this computer; perhaps for a process that runs here no more."""
-        if self.process is not None and to == self.process.unicast_address:
-            self.process.datagram(boot, source, multicast, data)
+        process = self.process
+        if process is not None and to == process.unicast_address:
+            process.datagram(datagram)
 
     # -- writing --------------------------------------------------------------------------------
 

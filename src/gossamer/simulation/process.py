@@ -21,9 +21,10 @@ from ..net.transport import Address
 from ..protocol.effects import Close, Connect, Effect, Multicast, Unicast, Wake
 from ..protocol.ledger import Ledger, Unobserved
 from ..protocol.replica import Identity, Replica
-from ..wire.framing import DATAGRAM_BODY_MAX, FrameParser, body, messages_in, packed
+from ..wire.framing import DATAGRAM_BODY_MAX, FrameParser, body, packed
 
 if TYPE_CHECKING:
+    from .links import Datagram
     from .node import Node
     from .pipes import End, Pipe
 
@@ -47,7 +48,7 @@ class Process:
         self.replica: Replica
         self._pipes: dict[int, tuple[Pipe, End]] = {}
         self._numbers = 0
-        self._inbox: list[tuple[bytes, Address, bool, bytes]] = []
+        self._inbox: list[Datagram] = []
         self._turn_at = math.inf
         self._turns = 0
         self._dirty = True
@@ -68,6 +69,7 @@ class Process:
             now=node.now,
             multicast=node.has_multicast,
             ledger=ledger,
+            decode=node.links.decode,
         )
         self.replica.ledger.observer, self.replica.ledger.watched = self, True
         self.replica.start(node.now)
@@ -108,7 +110,7 @@ class Process:
             self._turn()
         inbox, self._inbox = self._inbox, []
         for datagram in inbox:
-            self._read_datagram(*datagram)
+            self._read_datagram(datagram)
         for pipe, end in list(self._pipes.values()):
             pipe.read_on(end)
         self.turn_soon()
@@ -173,28 +175,30 @@ class Process:
 
     # -- datagrams ------------------------------------------------------------------------------
 
-    def datagram(self, boot: bytes, source: Address, multicast: bool, data: bytes) -> None:
+    def datagram(self, datagram: Datagram) -> None:
         """A datagram has come."""
-        if self.is_awake:
-            self._read_datagram(boot, source, multicast, data)
+        if not self.node.is_paused:
+            self._read_datagram(datagram)
         elif len(self._inbox) < RECEIVE_BUFFER_DATAGRAMS:
-            self._inbox.append((boot, source, multicast, data))
+            self._inbox.append(datagram)
 
-    def _read_datagram(self, boot: bytes, source: Address, multicast: bool, data: bytes) -> None:
+    def _read_datagram(self, datagram: Datagram) -> None:
         if not self.is_there:
             return
         node, replica = self.node, self.replica
-        node.note("hears", data)
-        if boot == replica.identity.boot:
-            if source != self.unicast_address:
+        node.note("hears", datagram.data)
+        if datagram.boot == replica.identity.boot:
+            if datagram.source != self.unicast_address:
                 node.meets_its_twin()
             return
-        replica.hear(boot, source, multicast, messages_in(data), node.now, node.wall_ms)
-        self._after_hearing()
+        now = node.now
+        replica.hear(datagram.boot, datagram.source, datagram.multicast, datagram.opened(), now, node.wall_ms)
+        self._after_hearing(now)
 
-    def _after_hearing(self) -> None:
-        self._perform()
-        if self.replica.attention(self.node.now):
+    def _after_hearing(self, now: float) -> None:
+        if self.replica.effects:
+            self._perform()
+        if self.replica.attention(now):
             self.turn_soon()
         self.node.checks.step(self.node)
 
@@ -240,7 +244,7 @@ class Process:
             node.checks.malformed(node)
             return False
         self._busy_at = node.engine.now
-        self._after_hearing()
+        self._after_hearing(node.now)
         return True
 
     # -- time -----------------------------------------------------------------------------------
