@@ -252,4 +252,4 @@ class Membership:
 
     def deaf(self, now: float) -> list[Member]:
         """Return the living members between which and us multicast does not work."""
-        return [m for m in self.alive() if not m.hears_by_multicast(now)]
+        return [m for m in self.alive() if m.deaf_to_us or not m.audible(now)]

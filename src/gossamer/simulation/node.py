@@ -65,10 +65,10 @@ class Node:
         self.process: Process | None = None
         self.notices: list[tuple[float, Notice]] = []
         """What the replica told, and when."""
-        self._journal = journal
+        self.journal = journal
         self._rng = rng
         self._runs = 0
-        self._uptime_s = rng.uniform(10, 1e6)
+        self.uptime_s = rng.uniform(10, 1e6)
         self._last: Process
 
     # -- life -----------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ class Node:
 
     def wake_as_copy_of(self, other: Node) -> None:
         """Go on as a computer that was copied while it ran: same memory, another address, no streams."""
-        self._uptime_s = other._uptime_s
+        self.uptime_s = other.uptime_s
         self.process = self._last = process = self._new_process()
         self.lives(f"wakes as a copy of {other.name}")
         process.start_as_copy_of(other.replica, other.mirror)
@@ -181,7 +181,7 @@ class Node:
     @property
     def now(self) -> float:
         """The monotonic clock, which counts from another moment on each computer."""
-        return self.engine.now + self._uptime_s
+        return self.engine.now + self.uptime_s
 
     @property
     def wall_ms(self) -> int:
@@ -259,7 +259,7 @@ class Node:
 
     def note(self, what: str, data: bytes = b"") -> None:
         """Enter something into the journal."""
-        self._journal.note(self.engine.now, self.name, what, data)
+        self.journal.note(self.engine.now, self.name, what, data)
 
     def dots(self, key: Key) -> tuple[Dot, ...]:
         """Return the dots that are live under `key`."""

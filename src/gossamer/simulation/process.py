@@ -12,7 +12,7 @@ import copy
 import math
 import random
 from collections.abc import Sequence
-from contextlib import nullcontext
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from ..crdt.writes import Held, Key, Replaced
@@ -33,6 +33,8 @@ QUIET_S = 0.25
 DIGEST_SLICE_KEYS = 200
 SLICE_S = 0.0005
 """What one slice of a join takes: others get their turn between two."""
+LOCK = RLock()
+"""Nobody contends for it here; of the locks and what stands in for them, it costs least to take."""
 RECEIVE_BUFFER_DATAGRAMS = 256
 """Datagrams that the kernel keeps for a process that does not read."""
 
@@ -64,7 +66,7 @@ class Process:
             identity,
             node.options,
             rng,
-            lock=nullcontext(),
+            lock=LOCK,
             observer=self,
             now=node.now,
             multicast=node.has_multicast,
@@ -78,11 +80,11 @@ class Process:
 
     def copied_replica(self) -> Replica:
         """Return a copy of the replica that no later step touches."""
-        return copy.deepcopy(self.replica, {id(self): Unobserved()})
+        return copy.deepcopy(self.replica, {id(self): Unobserved(), id(LOCK): LOCK})
 
     def start_as_copy_of(self, replica: Replica, mirror: dict[Key, Held]) -> None:
         """Go on with a copy of that memory, but with no stream: those belong to who had it first."""
-        self.replica = copy.deepcopy(replica, {id(replica.ledger.observer): self})
+        self.replica = copy.deepcopy(replica, {id(replica.ledger.observer): self, id(LOCK): LOCK})
         self.replica.ledger.observer = self
         self.replica.effects.clear()
         self.mirror = dict(mirror)
@@ -183,16 +185,17 @@ class Process:
             self._inbox.append(datagram)
 
     def _read_datagram(self, datagram: Datagram) -> None:
-        if not self.is_there:
-            return
         node, replica = self.node, self.replica
-        node.note("hears", datagram.data)
+        if not (node.process is self and node.host_is_up):
+            return
+        elapsed_s = node.engine.now
+        node.journal.note(elapsed_s, node.name, "hears", datagram.data)
         if datagram.boot == replica.identity.boot:
             if datagram.source != self.unicast_address:
                 node.meets_its_twin()
             return
-        now = node.now
-        replica.hear(datagram.boot, datagram.source, datagram.multicast, datagram.opened(), now, node.wall_ms)
+        now, wall_ms = elapsed_s + node.uptime_s, node.clock.wall_ms(elapsed_s)
+        replica.hear(datagram.boot, datagram.source, datagram.multicast, datagram.opened(), now, wall_ms)
         self._after_hearing(now)
 
     def _after_hearing(self, now: float) -> None:
@@ -267,14 +270,16 @@ class Process:
 
     def _turn(self) -> None:
         """Once round the loop of `net.driver`."""
-        replica, now = self.replica, self.node.now
-        due = replica.tick(now, self.node.wall_ms)
+        replica, now, wall_ms = self.replica, self.node.now, self.node.wall_ms
+        due = replica.tick(now, wall_ms)
         if self._dirty:
             due = min(due, self._send(now))
-        self._perform()
-        if replica.work(now, self.node.wall_ms):
+        if replica.effects:
+            self._perform()
+        if replica.work(now, wall_ms):
             due = now + SLICE_S
-        self._perform()
+        if replica.effects:
+            self._perform()
         due = min(due, self._digest(now))
         self.node.checks.step(self.node)
         self._turn_by(self.node.engine.now + (due - now))
