@@ -1,6 +1,6 @@
 """What an expired write had replaced stays dead, however the news of its burial travels.
 
-Found by the random mesh of seed 203 (`tests/partitions/random_faults.py`).
+Found by a random life of a mesh, as `gossamer.simulation.swarm` makes them.
 """
 
 from __future__ import annotations

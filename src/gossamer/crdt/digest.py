@@ -28,6 +28,8 @@ class StateDigest:
     def refresh(self, live: Mapping[Key, Held], keys_max: int) -> bool:
         """Sum at most `keys_max` changed keys; return whether the digest is up to date."""
         touched = self.touched
+        if not touched:
+            return True
         for _ in range(min(keys_max, len(touched))):
             key, before = touched.popitem()
             self._sum += self._hash(key, live.get(key)) - self._hash(key, before)

@@ -85,12 +85,13 @@ class VectorClock:
 
     def digest(self) -> int:
         """Return the order-free 128-bit sum of the pairs' hashes.  O(origins that moved since the last call)."""
-        for origin in self._changed:
-            pair = _pair_hash(origin, self.heads[origin], self.tags.get(origin, NO_TAG))
-            self._digest += pair - self._digested.get(origin, 0)
-            self._digested[origin] = pair
-        self._changed.clear()
-        self._digest &= DIGEST_MASK
+        if self._changed:
+            for origin in self._changed:
+                pair = _pair_hash(origin, self.heads[origin], self.tags.get(origin, NO_TAG))
+                self._digest += pair - self._digested.get(origin, 0)
+                self._digested[origin] = pair
+            self._changed.clear()
+            self._digest &= DIGEST_MASK
         return self._digest
 
 

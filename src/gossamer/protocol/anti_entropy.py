@@ -98,8 +98,9 @@ class AntiEntropy:
 
     def next_wanted(self) -> float:
         """Return when an exchange is due."""
-        return min(self.wanted.values(), default=math.inf)
+        return min(self.wanted.values()) if self.wanted else math.inf
 
     def next_due(self) -> float:
         """Return when something is due."""
-        return min(min((gap.due for gap in self.gaps.values()), default=math.inf), self.next_wanted())
+        wanted = self.next_wanted()
+        return min(wanted, min(gap.due for gap in self.gaps.values())) if self.gaps else wanted

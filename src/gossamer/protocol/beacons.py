@@ -8,7 +8,7 @@ from ..options import Options
 from ..wire.codec import encode_message
 from ..wire.messages import Beacon, Introduce
 from .ledger import Ledger
-from .membership import Membership
+from .membership import Member, Membership
 from .post import Post
 
 BEACON_BYTES = 250
@@ -45,10 +45,13 @@ class Beacons:
         share = BEACON_SHARE * self._options.bandwidth_bits_per_s
         return max(self._options.beacon_interval_s, count * BEACON_BYTES * 8 / share)
 
-    def beacon(self, now: float) -> Beacon:
-        """Return what we announce: who we are, a digest of what we know, and whom we hear badly."""
+    def beacon(self, now: float, to: Member | None = None) -> Beacon:
+        """Return what we announce: who we are, a digest of what we know, and whom we hear badly.
+
+        O(members); O(1) if it is said to one member only, which need not hear of the others.
+        """
         vector_digest, state_digest, head = self._ledger.digests()
-        deaf_to = [m.boot for m in self._membership.alive() if not m.audible(now)]
+        deaf_to = [m.boot for m in (self._membership.alive() if to is None else (to,)) if not m.audible(now)]
         return Beacon(
             self._identity.peer,
             self._identity.stream_port,

@@ -49,7 +49,8 @@ class Introductions:
         replica.membership.introduced(member, message)
         self.announce(member, now, wall_ms)
         if message.reply_wanted and not self.leaving:
-            replica.post.to(member, replica.beacons.introduction(reply_wanted=False), replica.beacons.beacon(now))
+            beacon = replica.beacons.beacon(now, member)
+            replica.post.to(member, replica.beacons.introduction(reply_wanted=False), beacon)
 
     def introduced_on(self, link: Link, message: Introduce, now: float, wall_ms: int) -> None:
         """A stream begins: whoever is at its other end says who it is."""

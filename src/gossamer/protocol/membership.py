@@ -106,7 +106,7 @@ class Membership:
         self._options = options
         self._rng = rng
         self._alive: list[Member] | None = None
-        self._offset_ms = 0
+        self._offset_ms: int | None = 0
 
     def heard(self, boot: bytes, address: Address | None, multicast: bool, now: float) -> tuple[Member, bool]:
         """Note a proof of life.  Return the member, and whether it is new or was given up."""
@@ -219,18 +219,23 @@ class Membership:
         """Return the members we count on, in the order we met them."""
         if self._alive is None:
             self._alive = [member for member in list(self.members.values()) if member.alive]
-            self._offset_ms = self._median_offset_ms(self._alive)
+            self._offset_ms = None
         return self._alive
 
     def measured(self, member: Member, offset_ms: int) -> None:
         """Its wall clock is ahead of ours by so much."""
         member.offset_ms = offset_ms
-        self._offset_ms = self._median_offset_ms(self.alive())
+        self._offset_ms = None
 
     def offset_ms(self) -> int:
-        """Return the median measured offset of the living members, ours (0) included."""
-        self.alive()
-        return self._offset_ms
+        """Return the median measured offset of the living members, ours (0) included.
+
+        O(1), but O(n log n) after a member came, went or was measured.
+        """
+        alive, offset_ms = self.alive(), self._offset_ms
+        if offset_ms is None:
+            self._offset_ms = offset_ms = self._median_offset_ms(alive)
+        return offset_ms
 
     def _median_offset_ms(self, alive: list[Member]) -> int:
         offsets = sorted([0, *(member.offset_ms for member in alive if member.offset_ms is not None)])
@@ -247,4 +252,4 @@ class Membership:
 
     def deaf(self, now: float) -> list[Member]:
         """Return the living members between which and us multicast does not work."""
-        return [m for m in self.alive() if not m.hears_by_multicast(now)]
+        return [m for m in self.alive() if m.deaf_to_us or not m.audible(now)]

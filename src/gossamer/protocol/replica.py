@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter, deque
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from ..errors import Malformed
@@ -77,7 +78,9 @@ class Replica:
         now: float,
         multicast: bool = True,
         ledger: Ledger | None = None,
+        decode: Callable[[bytes], Message | None] = decode_message,
     ) -> None:
+        """`decode` may remember what it decoded: where many replicas share a process, all hear the same bytes."""
         self.identity = identity
         self.options = options
         self.rng = rng
@@ -100,6 +103,7 @@ class Replica:
         self.dissemination = Dissemination(ledger, membership, exchanges, post, effects, options, rng)
         self.introductions = Introductions(self)
         self.timers = Timers(self, now)
+        self._decode = decode
         self._applied: deque[bytes] = deque(maxlen=APPLIED_MAX)
 
     # -- local ----------------------------------------------------------------------------------
@@ -183,7 +187,7 @@ class Replica:
                 self.counts["batches old"] += 1
                 continue
             try:
-                message = decode_message(data)
+                message = self._decode(data)
                 if message is None:
                     self.counts["unknown messages"] += 1
                 else:

@@ -27,7 +27,7 @@ class Engine:
 
     def at(self, when: float, fn: Callable[..., object], *arguments: Any) -> None:
         """Call `fn(*arguments)` at `when`, or now if that is past.  O(log n)."""
-        heappush(self._heap, (max(when, self.now), next(self._numbers), fn, arguments))
+        heappush(self._heap, (when if when > self.now else self.now, next(self._numbers), fn, arguments))
 
     def after(self, delay_s: float, fn: Callable[..., object], *arguments: Any) -> None:
         """Call `fn(*arguments)` `delay_s` from now."""

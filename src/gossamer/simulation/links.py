@@ -9,9 +9,12 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..net.transport import Address
+from ..wire.codec import decode_message
+from ..wire.framing import messages_in
 from .bursts import Bursts
 from .engine import Engine
 from .observer import SimulationObserver
@@ -28,20 +31,31 @@ ROUND_TRIPS_TO_OPEN = 3
 KNOCK_AGAIN_S = 0.2
 OVERHEAD_BYTES = 59 + 28
 """What sealing, UDP and IP add to the body of a datagram."""
+DECODED_MAX = 4096
+"""Messages kept decoded: more than are on their way at any moment."""
 QUEUE_S = 0.25
 """A computer keeps so much, in the time that it takes to send it; what comes then is lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Datagram:
+@dataclass(slots=True, eq=False)
+class Datagram:
     """A datagram on its way to one node or many."""
 
-    sender: Process
+    sender: str
+    boot: bytes
+    source: Address
     data: bytes
     messages: tuple[bytes, ...]
     multicast: bool
     leaves_at: float | None
     """When the last of it has left its computer; None if it never does."""
+    _opened: list[bytes] | None = None
+
+    def opened(self) -> list[bytes]:
+        """Return the messages in `data`; taken apart once, however many hear it."""
+        if self._opened is None:
+            self._opened = messages_in(self.data)
+        return self._opened
 
 
 class Links:
@@ -67,9 +81,16 @@ class Links:
         """Datagrams of more bytes, headers and seal included, never arrive."""
         self.multicast = True
         """Whether the network carries multicast at all."""
+        self.decode = lru_cache(DECODED_MAX)(decode_message)
+        """Each datagram is decoded once by the real codec, not once by each of a thousand who hear it.
+
+        What multicast carries is immutable once decoded; streams, whose messages are not, do without.
+        """
         self.observers: tuple[SimulationObserver, ...] = ()
         self._free_at: dict[str, float] = {}
         self.nodes: dict[str, Node] = {}
+        self.hosts: dict[str, Node] = {}
+        """The same nodes, by their addresses."""
         self._engine = engine
         self._traffic = traffic
         self._rng = rng
@@ -137,7 +158,7 @@ class Links:
         node = sender.node
         self._traffic.sent(node.name, "multicast", messages)
         if self.multicast and node.has_multicast:
-            datagram = _Datagram(sender, data, tuple(messages), True, self._leaves_at(node, len(data)))
+            datagram = self._datagram(sender, data, messages, multicast=True)
             for other in self.nodes.values():
                 if other is not node and other.has_multicast:
                     self._carry(datagram, other, other.unicast_address)
@@ -147,27 +168,31 @@ class Links:
         self._traffic.sent(sender.node.name, "unicast", messages)
         node = self._at_host(to[0])
         if node is not None:
-            leaves_at = self._leaves_at(sender.node, len(data))
-            self._carry(_Datagram(sender, data, tuple(messages), False, leaves_at), node, to)
+            self._carry(self._datagram(sender, data, messages, multicast=False), node, to)
 
-    def _carry(self, datagram: _Datagram, to: Node, address: Address) -> None:
-        """Let a datagram meet its fate on the way to one node."""
-        rng, sender = self._rng, datagram.sender.node.name
+    def _datagram(self, sender: Process, data: bytes, messages: Iterable[bytes], *, multicast: bool) -> Datagram:
+        boot, leaves_at = sender.replica.identity.boot, self._leaves_at(sender.node, len(data))
+        return Datagram(sender.node.name, boot, sender.unicast_address, data, tuple(messages), multicast, leaves_at)
+
+    def _carry(self, datagram: Datagram, to: Node, address: Address) -> None:
+        """Let a datagram meet its fate on the way to one node.  The hottest place of a simulation."""
+        rng = self._rng
         for _ in range(2 if self.doubling and rng.random() < self.doubling else 1):
             arrives_at = None
-            if datagram.leaves_at is not None and not self._loses(sender, to.name):
-                arrives_at = datagram.leaves_at + rng.uniform(*self.delay_s)
+            if datagram.leaves_at is not None and not self._loses(datagram.sender, to.name):
+                least, greatest = self.delay_s
+                arrives_at = datagram.leaves_at + least + (greatest - least) * rng.random()
                 if self.disorder and rng.random() < self.disorder:
                     arrives_at += rng.uniform(0, self.held_up_s)
-                boot, source = datagram.sender.replica.identity.boot, datagram.sender.unicast_address
-                self._engine.at(arrives_at, to.datagram, boot, source, address, datagram.multicast, datagram.data)
-            way = "multicast" if datagram.multicast else "unicast"
-            self.tell(sender, to.name, way, datagram.messages, len(datagram.data), arrives_at)
+                self._engine.at(arrives_at, to.datagram, datagram, address)
+            if self.observers:
+                way = "multicast" if datagram.multicast else "unicast"
+                self.tell(datagram.sender, to.name, way, datagram.messages, len(datagram.data), arrives_at)
 
     def _loses(self, sender: str, receiver: str) -> bool:
-        if not self.reaches(sender, receiver):
+        if (self._side or self._cut) and not self.reaches(sender, receiver):
             return True
-        loss = self.losses.get(receiver, self.loss)
+        loss = self.losses.get(receiver, self.loss) if self.losses else self.loss
         if loss and self._rng.random() < loss:
             return True
         return bool(self.bursts.share) and self.bursts.loses(sender, receiver, self._engine.now)
@@ -244,4 +269,4 @@ class Links:
         self._traffic.sent(sender.node.name, "stream", messages)
 
     def _at_host(self, host: str) -> Node | None:
-        return next((node for node in self.nodes.values() if node.host == host), None)
+        return self.hosts.get(host)

@@ -22,7 +22,7 @@ from .process import Process
 
 if TYPE_CHECKING:
     from .checks import Checks
-    from .links import Links
+    from .links import Datagram, Links
 
 STREAM_PORT = 47474
 UNICAST_PORT = 40000
@@ -65,10 +65,10 @@ class Node:
         self.process: Process | None = None
         self.notices: list[tuple[float, Notice]] = []
         """What the replica told, and when."""
-        self._journal = journal
+        self.journal = journal
         self._rng = rng
         self._runs = 0
-        self._uptime_s = rng.uniform(10, 1e6)
+        self.uptime_s = rng.uniform(10, 1e6)
         self._last: Process
 
     # -- life -----------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ class Node:
 
     def wake_as_copy_of(self, other: Node) -> None:
         """Go on as a computer that was copied while it ran: same memory, another address, no streams."""
-        self._uptime_s = other._uptime_s
+        self.uptime_s = other.uptime_s
         self.process = self._last = process = self._new_process()
         self.lives(f"wakes as a copy of {other.name}")
         process.start_as_copy_of(other.replica, other.mirror)
@@ -181,7 +181,7 @@ class Node:
     @property
     def now(self) -> float:
         """The monotonic clock, which counts from another moment on each computer."""
-        return self.engine.now + self._uptime_s
+        return self.engine.now + self.uptime_s
 
     @property
     def wall_ms(self) -> int:
@@ -199,10 +199,11 @@ class Node:
         """Whether a stream to this address finds somebody."""
         return self.is_up and address == (self.host, STREAM_PORT)
 
-    def datagram(self, boot: bytes, source: Address, to: Address, multicast: bool, data: bytes) -> None:
+    def datagram(self, datagram: Datagram, to: Address) -> None:
         """A datagram has come to this computer; perhaps for a process that runs here no more."""
-        if self.process is not None and to == self.process.unicast_address:
-            self.process.datagram(boot, source, multicast, data)
+        process = self.process
+        if process is not None and to == process.unicast_address:
+            process.datagram(datagram)
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -258,7 +259,7 @@ class Node:
 
     def note(self, what: str, data: bytes = b"") -> None:
         """Enter something into the journal."""
-        self._journal.note(self.engine.now, self.name, what, data)
+        self.journal.note(self.engine.now, self.name, what, data)
 
     def dots(self, key: Key) -> tuple[Dot, ...]:
         """Return the dots that are live under `key`."""

@@ -79,6 +79,8 @@ class Oracle:
 
     def __init__(self) -> None:
         self.keys: dict[Key, KeyHistory] = {}
+        self.expiring = False
+        """Whether anything was written that expires."""
         self._log: dict[Origin, list[Key]] = {}
         self._inside: dict[Origin, set[int]] = {}
 
@@ -89,6 +91,7 @@ class Oracle:
             if write.sequence != len(log) + 1:
                 raise Wrong(f"I5: {write.dot} was made after {len(log)} writes of its origin")
             log.append(key)
+            self.expiring = self.expiring or bool(write.expires_ms)
             self.keys.setdefault(key, KeyHistory()).record(write, seen)
         if atomic:
             for _, write, _ in batch[:-1]:

@@ -12,7 +12,7 @@ import copy
 import math
 import random
 from collections.abc import Sequence
-from contextlib import nullcontext
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from ..crdt.writes import Held, Key, Replaced
@@ -21,9 +21,10 @@ from ..net.transport import Address
 from ..protocol.effects import Close, Connect, Effect, Multicast, Unicast, Wake
 from ..protocol.ledger import Ledger, Unobserved
 from ..protocol.replica import Identity, Replica
-from ..wire.framing import DATAGRAM_BODY_MAX, FrameParser, body, messages_in, packed
+from ..wire.framing import DATAGRAM_BODY_MAX, FrameParser, body, packed
 
 if TYPE_CHECKING:
+    from .links import Datagram
     from .node import Node
     from .pipes import End, Pipe
 
@@ -32,6 +33,8 @@ QUIET_S = 0.25
 DIGEST_SLICE_KEYS = 200
 SLICE_S = 0.0005
 """What one slice of a join takes: others get their turn between two."""
+LOCK = RLock()
+"""Nobody contends for it here; of the locks and what stands in for them, it costs least to take."""
 RECEIVE_BUFFER_DATAGRAMS = 256
 """Datagrams that the kernel keeps for a process that does not read."""
 
@@ -47,7 +50,7 @@ class Process:
         self.replica: Replica
         self._pipes: dict[int, tuple[Pipe, End]] = {}
         self._numbers = 0
-        self._inbox: list[tuple[bytes, Address, bool, bytes]] = []
+        self._inbox: list[Datagram] = []
         self._turn_at = math.inf
         self._turns = 0
         self._dirty = True
@@ -63,11 +66,12 @@ class Process:
             identity,
             node.options,
             rng,
-            lock=nullcontext(),
+            lock=LOCK,
             observer=self,
             now=node.now,
             multicast=node.has_multicast,
             ledger=ledger,
+            decode=node.links.decode,
         )
         self.replica.ledger.observer, self.replica.ledger.watched = self, True
         self.replica.start(node.now)
@@ -76,11 +80,11 @@ class Process:
 
     def copied_replica(self) -> Replica:
         """Return a copy of the replica that no later step touches."""
-        return copy.deepcopy(self.replica, {id(self): Unobserved()})
+        return copy.deepcopy(self.replica, {id(self): Unobserved(), id(LOCK): LOCK})
 
     def start_as_copy_of(self, replica: Replica, mirror: dict[Key, Held]) -> None:
         """Go on with a copy of that memory, but with no stream: those belong to who had it first."""
-        self.replica = copy.deepcopy(replica, {id(replica.ledger.observer): self})
+        self.replica = copy.deepcopy(replica, {id(replica.ledger.observer): self, id(LOCK): LOCK})
         self.replica.ledger.observer = self
         self.replica.effects.clear()
         self.mirror = dict(mirror)
@@ -108,7 +112,7 @@ class Process:
             self._turn()
         inbox, self._inbox = self._inbox, []
         for datagram in inbox:
-            self._read_datagram(*datagram)
+            self._read_datagram(datagram)
         for pipe, end in list(self._pipes.values()):
             pipe.read_on(end)
         self.turn_soon()
@@ -173,28 +177,31 @@ class Process:
 
     # -- datagrams ------------------------------------------------------------------------------
 
-    def datagram(self, boot: bytes, source: Address, multicast: bool, data: bytes) -> None:
+    def datagram(self, datagram: Datagram) -> None:
         """A datagram has come."""
-        if self.is_awake:
-            self._read_datagram(boot, source, multicast, data)
+        if not self.node.is_paused:
+            self._read_datagram(datagram)
         elif len(self._inbox) < RECEIVE_BUFFER_DATAGRAMS:
-            self._inbox.append((boot, source, multicast, data))
+            self._inbox.append(datagram)
 
-    def _read_datagram(self, boot: bytes, source: Address, multicast: bool, data: bytes) -> None:
-        if not self.is_there:
-            return
+    def _read_datagram(self, datagram: Datagram) -> None:
         node, replica = self.node, self.replica
-        node.note("hears", data)
-        if boot == replica.identity.boot:
-            if source != self.unicast_address:
+        if not (node.process is self and node.host_is_up):
+            return
+        elapsed_s = node.engine.now
+        node.journal.note(elapsed_s, node.name, "hears", datagram.data)
+        if datagram.boot == replica.identity.boot:
+            if datagram.source != self.unicast_address:
                 node.meets_its_twin()
             return
-        replica.hear(boot, source, multicast, messages_in(data), node.now, node.wall_ms)
-        self._after_hearing()
+        now, wall_ms = elapsed_s + node.uptime_s, node.clock.wall_ms(elapsed_s)
+        replica.hear(datagram.boot, datagram.source, datagram.multicast, datagram.opened(), now, wall_ms)
+        self._after_hearing(now)
 
-    def _after_hearing(self) -> None:
-        self._perform()
-        if self.replica.attention(self.node.now):
+    def _after_hearing(self, now: float) -> None:
+        if self.replica.effects:
+            self._perform()
+        if self.replica.attention(now):
             self.turn_soon()
         self.node.checks.step(self.node)
 
@@ -240,7 +247,7 @@ class Process:
             node.checks.malformed(node)
             return False
         self._busy_at = node.engine.now
-        self._after_hearing()
+        self._after_hearing(node.now)
         return True
 
     # -- time -----------------------------------------------------------------------------------
@@ -263,14 +270,16 @@ class Process:
 
     def _turn(self) -> None:
         """Once round the loop of `net.driver`."""
-        replica, now = self.replica, self.node.now
-        due = replica.tick(now, self.node.wall_ms)
+        replica, now, wall_ms = self.replica, self.node.now, self.node.wall_ms
+        due = replica.tick(now, wall_ms)
         if self._dirty:
             due = min(due, self._send(now))
-        self._perform()
-        if replica.work(now, self.node.wall_ms):
+        if replica.effects:
+            self._perform()
+        if replica.work(now, wall_ms):
             due = now + SLICE_S
-        self._perform()
+        if replica.effects:
+            self._perform()
         due = min(due, self._digest(now))
         self.node.checks.step(self.node)
         self._turn_by(self.node.engine.now + (due - now))

@@ -115,7 +115,7 @@ class Simulation:
             options=options,
             multicast=multicast,
         )
-        self.nodes[name] = node
+        self.nodes[name] = self.links.hosts[node.host] = node
         return node
 
     def hint(self, name: str, peers: Iterable[str]) -> None:
