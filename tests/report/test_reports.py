@@ -37,7 +37,7 @@ def test_keys_and_values_are_text_whatever_they_say(split, path):
 
     outline = Outline(path.read_text())
 
-    assert outline.tags.count("script") == len(SCRIPTS) + 1
+    assert outline.tags.count("script") == len(SCRIPTS) + 2  # the licence and the data
     assert "b" not in outline.tags
     assert HOSTILE in outline.text
     assert "</script><b>loud</b>" in outline.text
@@ -127,6 +127,12 @@ def test_a_report_of_nothing_is_a_page_all_the_same(path):
     write_report(path)
 
     assert Outline(path.read_text()).text.strip() == "Gossamer under simulation" * 2
+
+
+def test_a_report_carries_the_licence_of_the_library_inside_it(split, path):
+    write_report(path, traces=[split[1]])
+
+    assert "Permission is hereby granted" in path.read_text()
 
 
 def test_what_the_page_is_made_of_came_with_the_package():

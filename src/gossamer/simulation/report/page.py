@@ -48,7 +48,7 @@ def page(results: Sequence[Result], traces: Sequence[Trace], compare_to: Sequenc
     for trace in traces:
         trace.finish()
     stories = [story_of(trace, ARROWS_MAX // max(1, len(traces))) for trace in traces]
-    scripts = [read(name) for name in SCRIPTS] if traces else []
+    scripts = [licence(), *map(read, SCRIPTS)] if traces else []
     styles = [read(name) for name in STYLES]
     main = element(
         "main",
@@ -92,6 +92,11 @@ def head(title: str, scripts: Sequence[str], styles: Sequence[str]) -> Element:
 def hashes(sources: Sequence[str]) -> str:
     """Return sources as a policy names them."""
     return " ".join(f"'sha256-{b64encode(sha256(each.encode()).digest()).decode()}'" for each in sources) or "'none'"
+
+
+def licence() -> str:
+    """Return, as a comment, the terms that each copy of uPlot must carry along."""
+    return f"/* uPlot:\n{read('uplot/LICENSE')}*/"
 
 
 def read(name: str) -> str:
