@@ -69,9 +69,7 @@ def check(history: History) -> Verdict:
     for call in history.acknowledged("add"):
         additions[call.argument[0]].append(call.argument[1])
     removed = {(element, addition) for element, addition in (c.result for c in history.acknowledged("remove"))}
-    expected = {
-        element: made[-1] for element, made in additions.items() if (element, made[-1]) not in removed
-    }
+    expected = {element: made[-1] for element, made in additions.items() if (element, made[-1]) not in removed}
 
     problems = []
     for name, held in history.finals().items():
@@ -93,20 +91,24 @@ def check(history: History) -> Verdict:
 
 
 def _came_back(history: History, additions: dict[str, list[int]]) -> list[str]:
-    """What one node saw of one element only moves forward: from addition to addition, never to one it saw go."""
+    """Say what a node showed again that it had shown before, when it had shown nothing in between.
+
+    One that another addition hid may show again, while its removal has not been heard there.
+    """
     problems = []
-    passed: dict[tuple[str, str], int] = {}
-    shown: dict[str, dict[str, int]] = defaultdict(dict)
-    order = {(element, addition): at for element, made in additions.items() for at, addition in enumerate(made)}
+    made = {(element, addition) for element, some_additions in additions.items() for addition in some_additions}
+    shown: dict[tuple[str, str], set[int]] = defaultdict(set)
+    gone: dict[tuple[str, str], set[int]] = defaultdict(set)
     for read in history.acknowledged("read", "final"):
-        name, before = read.process, shown[read.process]
-        for element, addition in read.result.items():
-            if (element, addition) not in order:
-                problems.append(f"{name} read {element}={addition}, which nobody added")
-            elif order[element, addition] < passed.get((name, element), 0):
-                problems.append(f"{name} read {element}={addition} again, after it had gone there")
-        for element, addition in before.items():
-            if read.result.get(element) != addition and (element, addition) in order:
-                passed[name, element] = max(passed.get((name, element), 0), order[element, addition] + 1)
-        shown[name] = read.result
+        for element in additions:
+            here = read.process, element
+            addition = read.result.get(element)
+            if addition is None:
+                gone[here] |= shown.pop(here, set())
+                continue
+            shown[here].add(addition)
+            if (element, addition) not in made:
+                problems.append(f"{read.process} read {element}={addition}, which nobody added")
+            elif addition in gone[here]:
+                problems.append(f"{read.process} read {element}={addition} again, after it had gone there")
     return problems

@@ -22,8 +22,8 @@ from typing import Any
 from ..scenario import World
 from .history import History, Verdict, some
 
-ACCOUNTS = 4
-OPENING = 20
+ACCOUNTS = 8
+OPENING = 10
 PREFIX = "bank/"
 
 

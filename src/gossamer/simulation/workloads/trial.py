@@ -1,4 +1,4 @@
-"""One run of a workload in a world: clients call, the nemesis strikes, all heals, everyone is read, and it is checked."""
+"""One run of a workload in a world: clients call, the nemesis strikes, all heals, everyone is read, all is judged."""
 
 from __future__ import annotations
 
