@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -76,11 +77,9 @@ class Cluster:
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        try:
+        with suppress(ValueError):  # closed at the end
             for line in process.stdout:
                 self._heard.put(Envelope.from_line(line))
-        except ValueError:
-            pass  # closed at the end
 
     # -- the network ----------------------------------------------------------------------------
 
@@ -109,11 +108,9 @@ class Cluster:
     def _write(self, envelope: Envelope) -> None:
         stdin = self._processes[envelope.dest].stdin
         assert stdin is not None
-        try:
+        with suppress(BrokenPipeError):  # its process has died: what is sent to it is lost
             stdin.write(envelope.line() + "\n")
             stdin.flush()
-        except BrokenPipeError:
-            pass  # its process has died: what is sent to it is lost
 
     def run_until(self, when: float) -> None:
         """Carry messages until `when`, by `time.monotonic`."""
@@ -126,10 +123,8 @@ class Cluster:
         self._deliver(now)
         if self._on_way:
             wait_s = min(wait_s, max(0.0, self._on_way[0][0] - now))
-        try:
+        with suppress(queue.Empty):
             self._route(self._heard.get(timeout=wait_s), time.monotonic())
-        except queue.Empty:
-            pass
 
     # -- clients --------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from ...protocol.effects import Close, Connect, Effect, Multicast, Unicast, Wake
 from ...protocol.ledger import Unobserved
 from ...protocol.replica import Identity, Replica
 from ...wire.framing import packed
+from ...wire.keys import checked_key
 from ...wire.values import decode_value, encode_value
 from .messages import Body, Code, Envelope, Refused, from_text, to_text
 from .services import SERVICES, Service
@@ -98,9 +99,9 @@ class MaelstromNode:
     # -- what a service needs: see `services.Map` -------------------------------------------------
 
     def put(self, key: str, value: object) -> None:
-        """Write a key."""
+        """Write a key.  Raise InvalidKey if it is too long."""
         assert self._replica is not None
-        self._replica.ledger.write(key, encode_value(value), self._wall_ms)
+        self._replica.ledger.write(checked_key(key), encode_value(value), self._wall_ms)
 
     def items(self, prefix: str) -> dict[str, Any]:
         """Return what is visible under keys that begin so."""

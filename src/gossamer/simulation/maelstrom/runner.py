@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ..workloads import set_full
 from ..workloads.history import NEMESIS, History, Verdict
-from .cluster import Cluster
+from .cluster import NODE, Cluster
 from .messages import Body
 
 SPLIT_S = 3.0
@@ -37,11 +38,13 @@ class Plan:
     seed: int = 0
 
 
-def run(plan: Plan) -> tuple[Verdict, History]:
-    """Start the nodes, drive the workload, and judge it."""
+def run(plan: Plan, command: Iterable[str] = NODE) -> tuple[Verdict, History]:
+    """Start the nodes by `command` and the name of the workload, drive that, and judge it."""
     rng = random.Random(f"maelstrom {plan.seed}")
     history = History()
-    with Cluster(plan.workload, plan.nodes, rng=rng, latency_s=plan.latency_s, loss=plan.loss) as cluster:
+    with Cluster(
+        plan.workload, plan.nodes, rng=rng, latency_s=plan.latency_s, loss=plan.loss, command=command
+    ) as cluster:
         began = time.monotonic()
         _Driver(plan, cluster, rng, history, began).drive()
         carried = cluster.carried
@@ -55,7 +58,6 @@ class _Driver:
     def __init__(self, plan: Plan, cluster: Cluster, rng: random.Random, history: History, began: float) -> None:
         self._plan, self._cluster, self._rng, self._history, self._began = plan, cluster, rng, history, began
         self._added = 0
-        self._heard_of = 0
 
     def drive(self) -> None:
         """Ask, split, heal, and read everyone at the end."""
