@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from histories import history, problems
 
-from gossamer.simulation.workloads import add_remove_set, bank, causal_append, register
+from gossamer.simulation.workloads import add_remove_set, atomic_batch, bank, causal_append, register
 
 # -- add/remove set -------------------------------------------------------------------------------
 
@@ -154,6 +154,24 @@ def test_an_append_over_a_list_that_was_replaced_went_back_too():
     )
 
     assert "a showed 1 on top of list 0 again" in problems(verdict)
+
+
+# -- atomic batch ---------------------------------------------------------------------------------
+
+
+def test_a_single_write_on_top_of_a_batch_is_no_crossing():
+    writes = ("a", "write", [0, [0, 1, 2], 1], 1), ("b", "write", [0, [1], 2], 2)
+
+    assert atomic_batch.check(history(*writes, ("a", "read", 0, [1, 2, 1]), ("a", "final", None, [[1, 2, 1]]))).holds
+
+
+def test_two_batches_that_each_win_on_one_of_their_keys_are_torn():
+    writes = ("a", "write", [0, [0, 1, 2], 1], 1), ("b", "write", [0, [0, 1], 2], 2)
+
+    assert atomic_batch.check(history(*writes, ("a", "final", None, [[2, 2, 1]]))).holds
+    assert "a shows batch 1 on key 0 and batch 2 on key 1" in problems(
+        atomic_batch.check(history(*writes, ("a", "read", 0, [1, 2, 1]), ("a", "final", None, [[2, 2, 1]])))
+    )
 
 
 # -- bank -----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ somewhere else, by whatever means, is checked just the same.  See Kingsbury's Je
 from __future__ import annotations
 
 from .add_remove_set import AddRemoveSet
+from .atomic_batch import AtomicBatch
 from .bank import BalanceBank, LedgerBank
 from .causal_append import CausalAppend
 from .history import Call, History, Operation, Verdict
@@ -22,6 +23,7 @@ from .trial import Workload, record, trial
 
 __all__ = [
     "AddRemoveSet",
+    "AtomicBatch",
     "BalanceBank",
     "Call",
     "CausalAppend",

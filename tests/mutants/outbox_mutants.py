@@ -1,0 +1,141 @@
+"""Rules of own writes on their way out: batches are whole, closed once, and follow each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gossamer.crdt.open_batch import OpenBatch
+from gossamer.crdt.vector_clock import NO_TAG
+from gossamer.protocol.ledger import Ledger
+from gossamer.protocol.outbox import Outbox
+from gossamer.wire.codec import encode_batch
+
+
+def a_closed_batch_is_cut_in_two(patch: pytest.MonkeyPatch) -> None:
+    plain = OpenBatch.close
+
+    def close(self):
+        whole = plain(self)
+        if len(whole.writes) < 2:
+            return whole
+        until = whole.writes[0].sequence
+        self._rows = dict(zip(whole.keys[1:], whole.writes[1:], strict=True))
+        return replace(whole, until=until, keys=whole.keys[:1], writes=whole.writes[:1], past=_first(whole.past))
+
+    def close_both(self):
+        rest = self.open
+        encoded = _close(self)
+        if encoded is not None and encoded.until < rest.until:
+            self.open = OpenBatch(self.origin, encoded.until)
+            self.open._rows, self.open.until = rest._rows, rest.until
+        return encoded
+
+    _close = Outbox.close
+    patch.setattr(OpenBatch, "close", close)
+    patch.setattr(Outbox, "close", close_both)
+
+
+def _first(past: dict) -> dict:
+    return {0: past[0]} if 0 in past else {}
+
+
+def a_user_batch_is_cut_where_a_datagram_is_full(patch: pytest.MonkeyPatch) -> None:
+    plain = Ledger.write_many
+
+    def write_many(self, items, wall_ms):
+        add = OpenBatch.add
+        outbox = self.outbox
+
+        def adding(batch, key, write, before):
+            if outbox is not None and outbox.open is batch and batch.size_bytes > 300:
+                outbox.close_into(self.state.known)
+                batch = outbox.open
+            add(batch, key, write, before)
+
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(OpenBatch, "add", adding)
+            return plain(self, items, wall_ms)
+
+    patch.setattr(Ledger, "write_many", write_many)
+
+
+def a_closed_batch_is_filled_on(patch: pytest.MonkeyPatch) -> None:
+    plain = Outbox.close
+
+    def close(self):
+        rows = dict(self.open._rows)
+        encoded = plain(self)
+        if encoded is not None:
+            self.open._rows = rows
+        return encoded
+
+    patch.setattr(Outbox, "close", close)
+
+
+def what_was_written_alone_is_left_out_unsaid(patch: pytest.MonkeyPatch) -> None:
+    def meet(self, known):
+        self.alone = False
+
+    patch.setattr(Outbox, "meet", meet)
+
+
+def the_end_of_the_ring_is_not_noticed(patch: pytest.MonkeyPatch) -> None:
+    plain = Outbox.after
+    patch.setattr(Outbox, "after", lambda self, sequence, bytes_max: plain(self, sequence, bytes_max) or [])
+
+
+def what_fell_off_the_ring_is_skipped(patch: pytest.MonkeyPatch) -> None:
+    plain = Outbox.after
+
+    def after(self, sequence, bytes_max):
+        found = plain(self, sequence, bytes_max)
+        if found is None and self.ring:  # and so claims what is not in it
+            first = self.ring[0]
+            self.ring[0] = first = replace(first, after=sequence)
+            found = [first, *(plain(self, first.until, bytes_max) or [])]
+        return found
+
+    patch.setattr(Outbox, "after", after)
+
+
+def batches_grow_without_bound(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Outbox, "_fits", lambda self, key, value, before, limit: True)
+
+
+def the_next_batch_begins_where_the_last_began(patch: pytest.MonkeyPatch) -> None:
+    plain = Outbox.close
+
+    def close(self):
+        after = self.open.after
+        encoded = plain(self)
+        if encoded is not None:
+            self.open.after = after
+        return encoded
+
+    patch.setattr(Outbox, "close", close)
+
+
+def tags_are_not_chained(patch: pytest.MonkeyPatch) -> None:
+    def close(self):
+        self.tag = NO_TAG
+        return plain(self)
+
+    plain = Outbox.close
+    patch.setattr(Outbox, "close", close)
+
+
+def a_batch_is_encoded_anew_for_each_who_asks(patch: pytest.MonkeyPatch) -> None:
+    """And so under another tag than the first time, once more was written."""
+    plain = Outbox.after
+
+    def after(self, sequence, bytes_max):
+        found = plain(self, sequence, bytes_max)
+        if not found:
+            return found
+        from gossamer.wire.codec import decode_batch
+
+        return [encode_batch(decode_batch(encoded), self.tag) for encoded in found]
+
+    patch.setattr(Outbox, "after", after)

@@ -1,0 +1,254 @@
+"""Situations that a random life seldom comes into, each told anew by every seed.
+
+A story raises if a promise is broken: by the checks of the simulation at any step, or by
+what it asserts itself of traffic, of membership and of clones.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from gossamer.options import Options
+from gossamer.protocol.effects import Forked, Left
+from gossamer.simulation import Simulation
+
+Story = Callable[[int], None]
+
+
+def met(names: str | list[str], seed: object, options: Options | None = None) -> Simulation:
+    """Return a mesh of nodes that have met, with clocks half a second off."""
+    mesh = Simulation(seed, options=options)
+    for name in names:
+        mesh.add(name, skew_ms=mesh.rng.randint(-500, 500))
+    mesh.run(seconds=3)
+    return mesh
+
+
+def a_newcomer_joins_while_others_write(seed: int) -> None:
+    """So many keys that the newcomer takes them in slices, over a link that is slow."""
+    mesh = met("ab", seed)
+    rng = mesh.rng
+    keys = [f"key/{number}" for number in range(rng.choice([600, 1500, 3000]))]
+    for at in range(0, len(keys), 300):
+        mesh.batch("a", {key: rng.randbytes(rng.choice([5, 300])) for key in keys[at : at + 300]})
+    mesh.settle(within_s=20)
+    mesh.links.bytes_per_s = rng.choice([1e6, 1e7, 50e6])
+    mesh.add("late", peers=["a"])
+    if rng.random() < 0.3:
+        mesh.links.break_stream_after("a", "late", rng.randrange(1000, 100_000))
+    for number in range(rng.choice([30, 300])):
+        name, key = rng.choice("aab"), rng.choice(keys)
+        if rng.random() < 0.2 and mesh.read("late", key) is not None:
+            mesh.write("late", key, number)
+        elif rng.random() < 0.2 and mesh.read(name, key) is not None:
+            mesh.delete(name, key)
+        else:
+            mesh.write(name, rng.choice([key, f"during/{number}"]), number)
+        mesh.run(seconds=rng.choice([0.0003, 0.002, 0.02]))
+    mesh.links.bytes_per_s = 50e6
+    mesh.settle(within_s=30)
+
+
+def an_answer_is_cut_in_the_middle(seed: int) -> None:
+    """A stream breaks after any number of bytes of an answer, perhaps more than once."""
+    mesh = met("abc", seed)
+    rng = mesh.rng
+    mesh.partition("a", "bc")
+    for number in range(rng.choice([50, 200, 2000])):
+        mesh.write("a", f"key/{number}", rng.random())
+    mesh.run(seconds=rng.choice([1, 12, 40]))
+    mesh.heal()
+    for _ in range(rng.randint(1, 3)):
+        mesh.links.break_stream_after("a", rng.choice("bc"), rng.randrange(300, 60_000))
+        mesh.run(seconds=rng.choice([0.05, 1.0]))
+        mesh.write("b", f"key/{rng.randrange(60)}", "b")
+    mesh.settle(within_s=30)
+
+
+def two_answers_come_at_once(seed: int) -> None:
+    """Who was away asks two, each of which has deleted what the other still holds; it reads both when it wakes."""
+    mesh = met("abc", seed)
+    rng = mesh.rng
+    mesh.partition("ab", "c")
+    count = rng.choice([700, 1200])
+    for name in "ab":
+        mesh.batch(name, {f"{name}/{number}": number for number in range(count)})
+    mesh.write("c", "here", 1)
+    mesh.settle(within_s=10, among="ab")
+    mesh.run(seconds=20)
+    mesh.partition("a", "b", "c")
+    for number in range(count):
+        mesh.delete("a", f"b/{number}")
+        mesh.delete("b", f"a/{number}")
+    mesh.heal()
+    mesh.cut("a", "b")
+    mesh.cut("b", "a")
+    mesh.links.bytes_per_s = 5000
+    mesh.run(seconds=rng.uniform(1, 4))
+    mesh.pause("c")
+    mesh.links.bytes_per_s = 50e6
+    mesh.run(seconds=4)
+    mesh.resume("c")
+    mesh.heal()
+    mesh.settle(within_s=30)
+
+
+def a_computer_is_cloned(seed: int) -> None:
+    """Both twins write on; they notice it of each other, or the others notice it of them when both have died."""
+    mesh = met("abcd", seed)
+    rng = mesh.rng
+    for number in range(rng.randint(1, 20)):
+        mesh.write("a", f"key/{number}", number)
+    mesh.settle()
+    mesh.clone("a", "twin")
+    apart = rng.random() < 0.5
+    if apart:
+        mesh.partition("ab", ["c", "d", "twin"])
+    for number in range(10):
+        mesh.write("a", f"left/{number}", number)
+        mesh.write("twin", f"right/{number}", number)
+        mesh.run(seconds=0.01 if apart else 0.5)
+    mesh.run(seconds=5)
+    if apart and rng.random() < 0.6:
+        mesh.crash("a")
+        mesh.crash("twin")
+    mesh.heal()
+    mesh.settle(within_s=60)
+
+    assert any(mesh.notices(name, Forked) for name in mesh.nodes)
+    left = [key for key in mesh.state("b") if str(key).startswith(("left/", "right/"))]
+    assert len(left) >= (10 if apart else 18)
+    if mesh.nodes["a"].is_up:
+        assert mesh.nodes["a"].replica.ledger.origin != mesh.nodes["twin"].replica.ledger.origin
+
+
+def one_stands_still(seed: int) -> None:
+    """Who wakes after a minute accuses nobody."""
+    mesh = met("abcdef", seed)
+    mesh.pause("c")
+    if mesh.rng.random() < 0.7:
+        mesh.partition("c", "abdef")  # a laptop that sleeps does not even buffer
+    mesh.run(seconds=mesh.rng.uniform(20, 60))
+    mesh.heal()
+    mesh.resume("c")
+    mesh.run(seconds=0.001)
+
+    assert all(member.presence.value == "alive" for member in mesh.nodes["c"].replica.membership.members.values())
+    mesh.run(seconds=20)
+    assert not mesh.notices("c", Left)
+
+
+def one_says_goodbye(seed: int) -> None:
+    """It is gone at once, and stays so although datagrams that were held up arrive later."""
+    mesh = met("abc", seed)
+    mesh.links.disorder, mesh.links.held_up_s = mesh.rng.choice([0.0, 0.3, 0.6]), 1.5
+    mesh.run(seconds=5)
+    for number in range(30):
+        mesh.write("c", f"key/{number}", number)
+        mesh.run(seconds=0.01)
+    mesh.stop("c")
+    mesh.run(seconds=1.6)
+    for _ in range(15):
+        assert len(mesh.nodes["a"].replica.membership.alive()) == 1
+        mesh.run(seconds=0.1)
+
+
+def a_direct_path_is_dead(seed: int) -> None:
+    """Two that reach each other only through others do not give each other up."""
+    mesh = met("abcd", seed)
+    mesh.cut("a", "b")
+    mesh.cut("b", "a")
+    mesh.run(seconds=40)
+
+    assert not mesh.notices("a", Left)
+    assert not mesh.notices("b", Left)
+
+
+def a_mesh_is_idle(seed: int) -> None:
+    """Only beacons, and those within their share of a small budget."""
+    rng = random.Random(seed)
+    budget = rng.choice([100_000, 200_000])
+    mesh = met([f"n{number}" for number in range(rng.choice([20, 30]))], seed, Options(bandwidth_bits_per_s=budget))
+    mesh.run(seconds=10)
+    mesh.traffic.clear()
+    mesh.run(seconds=60)
+
+    assert mesh.traffic.kinds() <= {"beacon"}
+    assert mesh.traffic.size_bytes("beacon", way="multicast") * 8 / 60 < 0.05 * budget
+
+
+def many_lose_one_datagram(seed: int) -> None:
+    """Some of them ask for it, and not all."""
+    mesh = met([f"n{number}" for number in range(31)], seed)
+    mesh.traffic.clear()
+    mesh.links.loss = 1.0
+    mesh.write("n0", "lost", 1)
+    mesh.run(seconds=0.002)
+    mesh.links.loss = 0.0
+    for number in range(3):
+        mesh.write("n0", f"after/{number}", "x" * 1040)
+        mesh.run(seconds=0.002)
+    mesh.settle(within_s=5)
+
+    assert mesh.traffic.count("repair") <= 12
+
+
+def one_key_is_written_all_the_time(seed: int) -> None:
+    """A thousand times a second: writes are put together, and newcomers are told no part of a batch."""
+    mesh = met("ab", seed, Options(bandwidth_bits_per_s=mesh_budget(seed)))
+    mesh.traffic.clear()
+    for number in range(600):
+        mesh.write("a", f"sensor/{number % 3}", number)
+        mesh.run(seconds=0.001)
+        if number % 150 == 75:
+            mesh.add(f"late/{number}")
+    sent = mesh.traffic.count("batch", node="a", way="multicast")
+    mesh.settle(within_s=20)
+
+    assert sent < 360
+
+
+def mesh_budget(seed: int) -> int:
+    """Return a budget that is too small for what is written."""
+    return random.Random(seed).choice([100_000, 200_000])
+
+
+def who_deleted_has_forgotten_it(seed: int) -> None:
+    """Deletes are forgotten while one is away, told on by one who only heard of them, and stay deleted."""
+    mesh = met("abc", seed, Options(forget_deletes_after_s=5.0, deletes_max=3))
+    rng = mesh.rng
+    keys = [f"key/{number}" for number in range(12)]
+    for key in keys:
+        mesh.write(rng.choice("abc"), key, 1)
+    mesh.settle()
+    mesh.partition("ab", "c")
+    for key in rng.sample(keys, 8):
+        mesh.delete("a", key)
+    mesh.write("c", "mine", 1)
+    mesh.settle(within_s=10, among="ab")
+    mesh.run(seconds=40)
+    mesh.add("late")
+    mesh.partition(["late", "b"], "a", "c")
+    mesh.run(seconds=10)
+    if rng.random() < 0.5:
+        mesh.write("late", "mine too", 1)
+    mesh.partition(["late", "c"], "a", "b")
+    mesh.run(seconds=15)
+    mesh.heal()
+    mesh.settle(within_s=30)
+
+
+STORIES: list[Story] = [
+    a_newcomer_joins_while_others_write,
+    an_answer_is_cut_in_the_middle,
+    two_answers_come_at_once,
+    a_computer_is_cloned,
+    one_stands_still,
+    one_says_goodbye,
+    a_direct_path_is_dead,
+    a_mesh_is_idle,
+    many_lose_one_datagram,
+    one_key_is_written_all_the_time,
+    who_deleted_has_forgotten_it,
+]

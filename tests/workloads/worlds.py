@@ -1,0 +1,2 @@
+"""The simulated world that workloads are told to here."""
+from gossamer.simulation import Simulation as World
