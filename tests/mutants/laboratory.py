@@ -1,0 +1,129 @@
+"""The laboratory that mutants are put into: numbered schedules, and how many it takes until one goes wrong.
+
+Schedule n is a pure function of n.  Of ten, six are random lives of a mesh, two are
+workloads under a nemesis, and two are stories of what random lives seldom come into.
+
+    python tests/mutants/laboratory.py                 all mutants, and the table of docs/explanation/mutants.md
+    python tests/mutants/laboratory.py NAME ...        only these, with what was noticed
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+HERE = Path(__file__).resolve().parent
+for room in ("crdt", "partitions", "protocol", "workloads", "mutants"):
+    if str(HERE.parent / room) not in sys.path:
+        sys.path.append(str(HERE.parent / room))
+
+import pytest  # noqa: E402
+from catalogue import MUTANTS, Mutant  # noqa: E402
+from random_faults import RandomMesh  # noqa: E402
+from stories import STORIES  # noqa: E402
+from worlds import SimulatedWorld  # noqa: E402
+
+from gossamer.simulation.workloads import (  # noqa: E402
+    AddRemoveSet,
+    AtomicBatch,
+    CausalAppend,
+    Nemesis,
+    Register,
+    SetFull,
+    trial,
+)
+from gossamer.simulation.workloads.nemesis import DEADLY  # noqa: E402
+from gossamer.simulation.workloads.trial import expect  # noqa: E402
+
+SCHEDULES_MAX = 5000
+"""When a mutant is said not to be caught."""
+DOCUMENT = HERE.parents[1] / "docs" / "explanation" / "mutants.md"
+WORKLOADS = (SetFull, AddRemoveSet, Register, CausalAppend, AtomicBatch)
+
+
+def run_schedule(number: int) -> None:
+    """Run one schedule.  Raise whatever it is by which something is noticed."""
+    round_, turn = divmod(number, 10)
+    if turn < 6:
+        RandomMesh(round_ * 6 + turn).live()
+    elif turn < 8:
+        _try_workload(round_ * 2 + turn - 6)
+    else:
+        at = round_ * 2 + turn - 8
+        STORIES[at % len(STORIES)](at // len(STORIES))
+
+
+def _try_workload(number: int) -> None:
+    make = WORKLOADS[number % len(WORKLOADS)]
+    nemesis = Nemesis(DEADLY) if make is SetFull else Nemesis()
+    expect(trial(SimulatedWorld(f"workload {number}"), make(), seconds=15, nemesis=nemesis))
+
+
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """How it went with one mutant."""
+
+    name: str
+    schedules: int | None
+    """How many it took; None if it was not caught."""
+    by: str
+    """What was noticed."""
+    cpu_s: float
+
+
+def hunt(name: str, schedules_max: int = SCHEDULES_MAX) -> Caught:
+    """Run schedules with the mutant of this name until one goes wrong."""
+    mutant: Mutant = next(mutant for mutants in MUTANTS.values() for mutant in mutants if mutant.__name__ == name)
+    began = time.process_time()
+    for number in range(schedules_max):
+        with pytest.MonkeyPatch.context() as patch:
+            mutant(patch)
+            try:
+                run_schedule(number)
+            except Exception as error:
+                why = " ".join(f"{type(error).__name__}: {error}".split())
+                return Caught(name, number + 1, why, time.process_time() - began)
+    return Caught(name, None, "", time.process_time() - began)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Hunt mutants, in two processes; return 1 if one was not caught."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="of mutants; all, if none is named")
+    parser.add_argument("--schedules", type=int, default=SCHEDULES_MAX, help="how many to try at most")
+    parser.add_argument("--jobs", type=int, default=2)
+    chosen = parser.parse_args(arguments)
+    names = chosen.names or [mutant.__name__ for mutants in MUTANTS.values() for mutant in mutants]
+    with ProcessPoolExecutor(chosen.jobs) as pool:
+        caught = {}
+        for one in pool.map(hunt, names, [chosen.schedules] * len(names)):
+            caught[one.name] = one
+            sys.stdout.write(f"{one.name:60} {one.schedules or 'not caught':>10} {one.cpu_s:7.1f} s  {one.by[:90]}\n")
+            sys.stdout.flush()
+    if not chosen.names:
+        write_table(caught)
+    return 0 if all(one.schedules for one in caught.values()) else 1
+
+
+def write_table(caught: dict[str, Caught]) -> None:
+    """Put the counts into the document, between its marks."""
+    rows = ["| room | what is wrong | schedules |", "|---|---|---|"]
+    for room, mutants in MUTANTS.items():
+        for mutant in mutants:
+            schedules = caught[mutant.__name__].schedules
+            rows.append(f"| {room} | {mutant.__name__.replace('_', ' ')} | {schedules or 'not caught'} |")
+    counts = [one.schedules or SCHEDULES_MAX for one in caught.values()]
+    found = sum(one.schedules is not None for one in caught.values())
+    rows += ["", f"{found} of {len(counts)} caught; median {median(counts):g} schedules, at most {max(counts)}."]
+    head, _, rest = DOCUMENT.read_text().partition("<!-- table -->\n")
+    _, _, tail = rest.partition("<!-- end of table -->\n")
+    DOCUMENT.write_text("".join([head, "<!-- table -->\n", "\n".join(rows), "\n<!-- end of table -->\n", tail]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
