@@ -46,6 +46,8 @@ class MeshHandle(MeshMapping):
         """How long saying goodbye may take."""
         self.is_forked = False
         """Whether this is a forked child, and what runs belongs to the parent."""
+        self.on_twin: Callable[[], object] = lambda: None
+        """Called in the loop when another turns out to go on as us: `living` then begins anew."""
         self._closed = False
         self._questions: Counter[tuple[Origin, int]] = Counter()
         self._joins: list[Callable[[Peer], Any]] = []
@@ -70,6 +72,15 @@ class MeshHandle(MeshMapping):
         self._wrote = boot.driver.wrote
         self._ledger = self._watchers.ledger = boot.replica.ledger
         self._directory.follow(boot.replica)
+
+    def begin_anew(self) -> None:
+        """Take new ids and sockets, and keep what we hold, who listens and who waits.  In the loop."""
+        self.network.close()
+        with self._ledger.lock:
+            self._ledger.joining = None  # the streams that it came by are gone
+        self._assemble(self._ledger)
+        for dot in self._questions:
+            self.replica.ask_settled(*dot, time.monotonic())
 
     def seen_ms(self) -> int:
         """Return the time by which writes expire: our wall clock, put right by what peers' clocks say."""
@@ -117,6 +128,8 @@ class MeshHandle(MeshMapping):
                     "our" if ours else "the",
                     origin.hex(),
                 )
+                if ours:
+                    self.on_twin()
             case Rejoined():
                 self.rejoined = notice
             case _:

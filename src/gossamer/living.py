@@ -37,7 +37,7 @@ async def living(handle: MeshHandle, *tasks: Callable[[], Awaitable[None]]) -> A
             for task in tasks:
                 nursery.start_soon(task)
             try:
-                await take_part(handle, nursery)
+                await nursery.start(_live, handle)
                 yield
             except trio.Cancelled:
                 raise
@@ -61,6 +61,22 @@ async def _shelter(*, task_status: trio.TaskStatus[trio.Nursery]) -> None:
         nursery.cancel_scope.shield = True
         task_status.started(nursery)
         await trio.sleep_forever()
+
+
+async def _live(handle: MeshHandle, *, task_status: trio.TaskStatus[None]) -> None:
+    """Take part; and if another turns out to go on as us, as a cloned machine does, as somebody new."""
+    started = False
+    while True:
+        twin_met = trio.Event()
+        handle.on_twin = twin_met.set
+        async with trio.open_nursery() as nursery:
+            await take_part(handle, nursery)
+            if not started:
+                started = True
+                task_status.started()
+            await twin_met.wait()
+            nursery.cancel_scope.cancel()
+        handle.begin_anew()
 
 
 def _lone(error: BaseException) -> BaseException:

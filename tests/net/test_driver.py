@@ -68,8 +68,8 @@ class Peer:
         )
 
     def write(self, key, value):
-        self.replica.ledger.write(key, value, wall_ms())
-        self.driver.wrote()
+        if self.replica.ledger.write(key, value, wall_ms()):
+            self.driver.wrote()
 
     @property
     def shown(self):
@@ -108,7 +108,7 @@ def two(live, until):
         async with live() as one, live() as other:
             await until(lambda: one.joined() and other.joined())
             await until(lambda: one.driver._direct and other.driver._direct)
-            await until(lambda: not one.driver._dirty and not other.driver._dirty)
+            await until(lambda: not one.replica.ledger.attended and not other.replica.ledger.attended)
             yield one, other
 
     return two
@@ -159,12 +159,12 @@ async def test_a_write_between_the_loops_look_and_its_flag_is_not_forgotten(two)
             flush(now)
             one.write("x", b"\x01")  # as another thread would: it finds that the loop is looking, and wakes nobody
 
-        one.driver._dirty, one.driver._written = True, one.replica.ledger.writes
+        one.replica.ledger.attended, one.driver._written = True, one.replica.ledger.writes
         one.replica.flush = flush_and_lose_the_race
         one.driver._send(time.monotonic())
         one.replica.flush = flush
 
-        assert one.driver._dirty
+        assert one.replica.ledger.attended
         assert one.driver._send(time.monotonic()) < time.monotonic() + 0.1
 
 
@@ -348,7 +348,7 @@ def test_a_write_after_the_loop_has_ended_harms_nobody(network_on_host, identiti
             nursery.cancel_scope.cancel()
 
     trio.run(live_a_moment)
-    peer.driver._dirty = False
+    peer.replica.ledger.attended = False
     peer.write("x", b"\x01")
     peer.driver.call_soon(lambda: 1 / 0)
 

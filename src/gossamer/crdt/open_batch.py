@@ -39,23 +39,29 @@ class OpenBatch:
     def __len__(self) -> int:
         return len(self._rows) + len(self._kept)
 
-    def add(self, key: Key, write: Write, before: Held) -> None:
-        """Enter a write that replaced `before`.  O(siblings), amortised O(1)."""
-        rows = self._rows
+    def add(self, key: Key, write: Write, before: Held, size_bytes: int = 0) -> None:
+        """Enter a write that replaced `before`.  O(siblings), amortised O(1).
+
+        `size_bytes` is what `row_bytes` says of it, if the caller has asked already.
+        """
+        rows, size_bytes = self._rows, size_bytes or row_bytes(key, write)
         self.until = write[2]
         earlier = rows.get(key)
         rows[key] = write
-        size_bytes = _row_bytes(key, write[3], write[4])
         if earlier is None:
             if before is not None:
-                self._past[key] = past = (_new(Dot, before[1:3]),) if type(before) is Write else _dots(before)
-                size_bytes += DOT_BYTES * len(past)
+                if type(before) is Write:
+                    self._past[key] = (_new(Dot, before[1:3]),)
+                    size_bytes += DOT_BYTES
+                else:
+                    self._past[key] = past = _dots(before)
+                    size_bytes += DOT_BYTES * len(past)
             self.size_bytes += size_bytes
             return
         self.size_bytes += size_bytes
         self._shuffled = True
         if before is earlier:  # the write of every day: ours over ours, which inherits its past
-            self.size_bytes -= _row_bytes(key, earlier[3], earlier[4])
+            self.size_bytes -= row_bytes(key, earlier)
             return
         past = self._coalesced(key, earlier, _dots(before))
         self.size_bytes += DOT_BYTES * len(past)
@@ -67,7 +73,7 @@ class OpenBatch:
     def left_out_bytes(self, key: Key, before: Held) -> int:
         """Return how much of `size_bytes` a write of `key` that replaces `before` leaves out; 0 if nothing."""
         earlier = self._rows.get(key)
-        return _row_bytes(key, earlier.value, earlier.meta) if earlier is not None and before is earlier else 0
+        return row_bytes(key, earlier) if earlier is not None and before is earlier else 0
 
     def _coalesced(self, key: Key, earlier: Write, past: tuple[Dot, ...]) -> tuple[Dot, ...]:
         inherited = self._past.get(key, ())
@@ -75,7 +81,7 @@ class OpenBatch:
             self._kept.append((key, earlier, inherited))
             return past
         # Nobody else ever hears of the write left out, so its own dot need not travel.
-        self.size_bytes -= _row_bytes(key, earlier.value, earlier.meta) + DOT_BYTES * len(inherited)
+        self.size_bytes -= row_bytes(key, earlier) + DOT_BYTES * len(inherited)
         return tuple(dict.fromkeys((*(dot for dot in past if dot != earlier.dot), *inherited)))
 
     def close(self) -> Batch:
@@ -102,8 +108,9 @@ def _dots(held: Held) -> tuple[Dot, ...]:
     return tuple(write.dot for write in each(held))
 
 
-def _row_bytes(key: Key, value: bytes | None, meta: int) -> int:
+def row_bytes(key: Key, write: Write) -> int:
     """Return about what a row takes encoded; the columns of a batch decide in the end."""
+    _, _, _, value, meta = write
     size_bytes = ROW_BYTES if value is None else ROW_BYTES + len(value)
     if meta:
         size_bytes += META_BYTES

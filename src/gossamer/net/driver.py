@@ -24,6 +24,7 @@ from ..wire.sealing import Cause, RefusedDatagram, Sealer
 from .clocks import wall_ms
 from .links import Links
 from .transport import Address, Network
+from .turns import Turns
 
 logger = logging.getLogger("gossamer.net")
 
@@ -32,6 +33,8 @@ IDLE_S = 0.0005
 BURST_S = 0.001
 """While a program keeps writing, the loop looks at the outbox so often without being woken."""
 REFRESH_S = 3.0
+TURN_BYTES = 256 << 10
+"""A thread that has filled so much of batches lets the loop send them."""
 FOREIGN_MAX = 256
 """Strangers that are counted, and told of, each once."""
 QUIET_S = 0.25
@@ -70,18 +73,29 @@ class Driver:
         self.links = Links(replica, network, options.message_bytes_max, self.refused, self.perform)
         self._token: trio.lowlevel.TrioToken | None = None
         self._nursery: trio.Nursery | None = None
+        self._turns: Turns | None = None
+        self._turn_bytes = 0
+        self._twin_met = False
         self._woken = trio.Event()
-        self._dirty = True
-        """Whether the loop will look at the outbox by itself: while it does, and while we are alone."""
         self._direct = False
         self._sent_at = 0.0
         self._written = 0
+        replica.ledger.attended = True
 
     # -- from any thread ------------------------------------------------------------------------
 
     def wrote(self) -> None:
-        """Something was written: send it now if we are idle, else let the loop send it soon."""
-        if self._dirty:
+        """Something was written: send it now if we are idle, else let the loop send it soon.
+
+        While the loop attends to the outbox by itself, this need be called only when a batch was closed.
+        """
+        ledger = self.replica.ledger
+        if ledger.attended:
+            closed_bytes = 0 if ledger.outbox is None else ledger.outbox.closed_bytes
+            if not 0 <= closed_bytes - self._turn_bytes < TURN_BYTES:  # below 0: another outbox, after a fork
+                self._turn_bytes = closed_bytes
+                if self._turns is not None:
+                    self._turns.give()
             return
         now = time.monotonic()
         if self._direct and now - self._sent_at > IDLE_S:
@@ -89,10 +103,10 @@ class Driver:
             messages = self.replica.next_datagram(now)
             if messages is not None:
                 self.network.multicast(self.sealer.seal(body(messages)))
-                outbox = self.replica.ledger.outbox
+                outbox = ledger.outbox
                 if outbox is None or outbox.idle:
                     return
-        self._dirty = True
+        ledger.attended = True
         self.call_soon(self._on_wrote)
 
     def call_soon(self, fn: Callable[[], object]) -> None:
@@ -107,9 +121,9 @@ class Driver:
     def abandon(self) -> None:
         """In a forked child: the loop and its sockets belong to the parent."""
         self.network.abandon()
-        self._token = None
+        self._token = self._turns = None
         self._direct = False
-        self._dirty = True  # so that a write does not try to send
+        self.replica.ledger.attended = True  # so that a write does not try to send
 
     def _on_wrote(self) -> None:
         self._woken.set()
@@ -119,6 +133,8 @@ class Driver:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Live, until cancelled."""
         self._token = trio.lowlevel.current_trio_token()
+        self._turns = Turns()
+        trio.lowlevel.add_instrument(self._turns)
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
@@ -130,7 +146,8 @@ class Driver:
                 task_status.started()
                 await self._keep_time()
         finally:
-            self._nursery = None
+            trio.lowlevel.remove_instrument(self._turns)
+            self._nursery = self._turns = None
             self._direct = False
             self.links.abort_all()
 
@@ -139,7 +156,7 @@ class Driver:
         while True:
             now = time.monotonic()
             due = replica.tick(now, wall_ms())
-            if self._dirty:
+            if replica.ledger.attended:
                 due = min(due, self._send(now))
             self._perform()
             while replica.work(time.monotonic(), wall_ms()):
@@ -169,9 +186,9 @@ class Driver:
         if before != self._written:
             self._written = before
             return now + BURST_S
-        self._dirty = False
+        ledger.attended = False
         if ledger.writes != before:  # between our look and the flag: nobody will wake us for it
-            self._dirty = True
+            ledger.attended = True
             return now
         return math.inf
 
@@ -216,7 +233,10 @@ class Driver:
             return
         if opened.twin:
             self.refused["under our own boot: this machine was cloned"] += 1
-            self.replica.exchanges.forked(self.replica.ledger.origin or b"", wall_ms())
+            if not self._twin_met:
+                self._twin_met = True  # once is enough: whoever runs us begins anew
+                self.replica.exchanges.forked(self.replica.ledger.origin or b"", wall_ms())
+                self._perform()
             return
         if not opened.fresh:
             self.refused["replayed or doubled"] += 1
@@ -287,7 +307,7 @@ class Driver:
     async def close(self, linger_s: float) -> bool:
         """Send what was written, wait until a peer confirms it, and say goodbye.  False if nobody confirmed."""
         self.closing = True
-        self._dirty = True
+        self.replica.ledger.attended = True
         self._woken.set()
         confirmed = await self._is_confirmed(linger_s)
         self.replica.leave(time.monotonic())

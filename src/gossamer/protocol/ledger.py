@@ -77,6 +77,8 @@ class Ledger:
         """Whether something was written that only deltas carry: others must be told that we are ahead."""
         self.alone = False
         """Whether nobody has been met yet, so that nothing need be kept to be sent."""
+        self.attended = False
+        """Whether somebody will look at the outbox without being told of what is written."""
         self.watched = False
         """Whether the observer wants to be told of local writes; of others' it always is."""
         self.decoded: dict[Any, Any] = {}
@@ -86,8 +88,11 @@ class Ledger:
 
     # -- local writes ---------------------------------------------------------------------------
 
-    def write(self, key: Key, value: bytes | None, wall_ms: int, meta: int = 0) -> None:
-        """Put `value` under `key`, or delete it (None), here and now.  Thread-safe; O(siblings)."""
+    def write(self, key: Key, value: bytes | None, wall_ms: int, meta: int = 0) -> bool:
+        """Put `value` under `key`, or delete it (None), here and now.  Thread-safe; O(siblings).
+
+        Return whether whoever sends should be told: nobody looks at the outbox, or a batch was closed.
+        """
         with self.lock:
             outbox = self.outbox
             if outbox is None or self.closed:
@@ -95,11 +100,14 @@ class Ledger:
             state = self.state
             write, before = state.write(outbox.origin, key, value, self.clock.tick(wall_ms), meta)
             self.writes += 1
-            outbox.add(key, write, before, state.known)
+            tell = not self.attended
+            if not outbox.alone and outbox.add(key, write, before, state.known):
+                tell = True
             if key in self.decoded:
                 del self.decoded[key]
             if self.watched:
                 self.observer.replaced((Replaced(key, before, None if value is None else write),), True)
+            return tell
 
     def write_if(self, visible: bool, key: Key, value: bytes | None, wall_ms: int, seen_ms: int) -> Write | None:
         """Write if, and only if, something (or, if not `visible`, nothing) can be seen under `key`.

@@ -14,7 +14,7 @@ from collections import deque
 from hashlib import blake2b
 
 from ..crdt.dots import Origin
-from ..crdt.open_batch import OpenBatch
+from ..crdt.open_batch import OpenBatch, row_bytes
 from ..crdt.vector_clock import NO_TAG, VectorClock
 from ..crdt.writes import Held, Key, Write
 from ..options import Options
@@ -27,8 +27,8 @@ BATCH_BYTES_MAX = DATAGRAM_BODY_MAX - 2 - 60
 PUSHED_BATCH_BYTES_MAX = 16 << 10
 """The same while streams carry everything."""
 REPEAT_BATCHES_MAX = 2
-SMALL_BYTES = 64
-"""A row with a value no longer than this, and a key of a quarter, always fits beside what is twice that from full."""
+SPARE_BYTES = 64
+"""What a row may take beside its key and value at the most, where about ten are usual."""
 KEY_BYTES_MAX = 1024
 BATCH_ROWS_MAX = 16_384
 BATCH_VALUES_BYTES_MAX = 16 << 20
@@ -44,6 +44,7 @@ class Outbox:
         "_ring_bytes",
         "_tokens_bits",
         "alone",
+        "closed_bytes",
         "closed_until",
         "multicast_until",
         "open",
@@ -65,6 +66,8 @@ class Outbox:
         """Tag by sequence, of the latest batches: what a stranger's claim about our origin is held against."""
         self.tag = NO_TAG
         self.closed_until = 0
+        self.closed_bytes = 0
+        """Bytes of all batches that were ever closed."""
         self.multicast_until = 0
         self.pushing = False
         self.writers = 1
@@ -73,20 +76,21 @@ class Outbox:
         self._tokens_bits = self._burst_bits()
         self._budget_at: float | None = None
 
-    def add(self, key: Key, write: Write, before: Held, known: VectorClock) -> None:
-        """Enter a write, closing the batch before it if both together would be too large for a datagram."""
+    def add(self, key: Key, write: Write, before: Held, known: VectorClock) -> bool:
+        """Enter a write, closing the batch before it if both together would be too large for a datagram.
+
+        Return whether it was closed.
+        """
         if self.alone:
-            return
+            return False
+        batch, closed = self.open, False
+        size_bytes = row_bytes(key, write)
         limit = PUSHED_BATCH_BYTES_MAX if self.pushing else BATCH_BYTES_MAX
-        value = write.value
-        if (
-            self.open.size_bytes > limit - 2 * SMALL_BYTES
-            or (value is not None and len(value) > SMALL_BYTES)
-            or type(key) is not str
-            or len(key) > SMALL_BYTES // 4
-        ) and not self._fits(key, value, before, limit):
+        if batch.size_bytes + size_bytes > limit - SPARE_BYTES and not self._fits(key, write[3], before, limit):
             self.close_into(known)
-        self.open.add(key, write, before)
+            batch, closed = self.open, True
+        batch.add(key, write, before, size_bytes)
+        return closed
 
     def _fits(self, key: Key, value: bytes | None, before: Held, limit: int) -> bool:
         """Whether the open batch stays within `limit` with this row, or would hold nothing but it."""
@@ -94,9 +98,9 @@ class Outbox:
         left_out_bytes = batch.left_out_bytes(key, before)
         if len(batch) == (1 if left_out_bytes else 0):
             return True
-        row_bytes = SMALL_BYTES + (0 if value is None else len(value))
-        row_bytes += 4 * len(key) if type(key) is str else KEY_BYTES_MAX
-        return batch.size_bytes - left_out_bytes + row_bytes <= limit
+        size_bytes = SPARE_BYTES + (0 if value is None else len(value))
+        size_bytes += 4 * len(key) if type(key) is str else KEY_BYTES_MAX
+        return batch.size_bytes - left_out_bytes + size_bytes <= limit
 
     def meet(self, known: VectorClock) -> None:
         """Somebody is there: what was written until now goes in a delta, what follows in batches."""
@@ -129,6 +133,7 @@ class Outbox:
         self.open = OpenBatch(self.origin, encoded.until)
         self.ring.append(encoded)
         self._ring_bytes += len(encoded.data)
+        self.closed_bytes += len(encoded.data)
         while self._ring_bytes > self._options.batch_ring_bytes and len(self.ring) > 1:
             self._ring_bytes -= len(self.ring.popleft().data)
         return encoded

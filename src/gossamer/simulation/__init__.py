@@ -1,6 +1,7 @@
 """A mesh on free time: the same replica and codec on a simulated network, every step checked.
 
-`Simulation` is the door; see its docstring.  Names are imported when they are first used.
+`Simulation` is the door; see its docstring.  `World` is what a story may do, in the simulator
+and on the rig alike.  Names are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -8,12 +9,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .observer import SimulationObserver
     from .oracle import Wrong
+    from .result import Result
+    from .scenario import NoSuchFault, Scenario, Weather, World
     from .simulation import Simulation
 
-__all__ = ["Simulation", "Wrong"]
+__all__ = [
+    "NoSuchFault",
+    "Result",
+    "Scenario",
+    "Simulation",
+    "SimulationObserver",
+    "Weather",
+    "World",
+    "Wrong",
+]
 
-_HOMES = {"Simulation": "simulation", "Wrong": "oracle"}
+_HOMES = {
+    "NoSuchFault": "scenario",
+    "Result": "result",
+    "Scenario": "scenario",
+    "Simulation": "simulation",
+    "SimulationObserver": "observer",
+    "Weather": "scenario",
+    "World": "scenario",
+    "Wrong": "oracle",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ..net.transport import Address
+from .bursts import Bursts
 from .engine import Engine
+from .observer import SimulationObserver
 from .pipes import Pipe
-from .traffic import Traffic
+from .scenario import Weather
+from .traffic import Traffic, kind_of
 
 if TYPE_CHECKING:
     from .node import Node
@@ -22,6 +26,22 @@ if TYPE_CHECKING:
 ROUND_TRIPS_TO_OPEN = 3
 """One-way trips that TCP and TLS take before a stream is of use."""
 KNOCK_AGAIN_S = 0.2
+OVERHEAD_BYTES = 59 + 28
+"""What sealing, UDP and IP add to the body of a datagram."""
+QUEUE_S = 0.25
+"""A computer keeps so much, in the time that it takes to send it; what comes then is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Datagram:
+    """A datagram on its way to one node or many."""
+
+    sender: Process
+    data: bytes
+    messages: tuple[bytes, ...]
+    multicast: bool
+    leaves_at: float | None
+    """When the last of it has left its computer; None if it never does."""
 
 
 class Links:
@@ -30,6 +50,8 @@ class Links:
     def __init__(self, engine: Engine, traffic: Traffic, rng: random.Random) -> None:
         self.loss = 0.0
         """Share of datagrams that never arrive."""
+        self.bursts = Bursts(rng)
+        """When a link loses everything, for a while."""
         self.losses: dict[str, float] = {}
         """The same for what is sent to single nodes, instead of `loss`."""
         self.doubling = 0.0
@@ -41,8 +63,12 @@ class Links:
         """Least and greatest time on the way."""
         self.bytes_per_s = 50e6
         """Speed of a stream, each way."""
+        self.mtu_bytes = 1500
+        """Datagrams of more bytes, headers and seal included, never arrive."""
         self.multicast = True
         """Whether the network carries multicast at all."""
+        self.observers: tuple[SimulationObserver, ...] = ()
+        self._free_at: dict[str, float] = {}
         self.nodes: dict[str, Node] = {}
         self._engine = engine
         self._traffic = traffic
@@ -53,6 +79,21 @@ class Links:
         self._breaking: list[Pipe] = []
 
     # -- faults ---------------------------------------------------------------------------------
+
+    def turn(self, **faults: Any) -> None:
+        """Set faults by the names that `Weather` has for them; raise ValueError for one that is out of range."""
+        weather = Weather(**faults)  # it refuses what it does not know
+        weather.check()
+        for name in faults:
+            match name:
+                case "bandwidth_bits_per_s":
+                    self.bytes_per_s = weather.bandwidth_bits_per_s / 8
+                case "burst_loss":
+                    self.bursts.share = weather.burst_loss
+                case "burst_s":
+                    self.bursts.mean_s = weather.burst_s
+                case _:
+                    setattr(self, name, getattr(weather, name))
 
     def partition(self, *sides: Iterable[str]) -> None:
         """Nodes of different sides do not hear each other; those not named are a side of their own, together."""
@@ -96,27 +137,69 @@ class Links:
         node = sender.node
         self._traffic.sent(node.name, "multicast", messages)
         if self.multicast and node.has_multicast:
+            datagram = _Datagram(sender, data, tuple(messages), True, self._leaves_at(node, len(data)))
             for other in self.nodes.values():
                 if other is not node and other.has_multicast:
-                    self._carry(sender, other, other.unicast_address, data, True)
+                    self._carry(datagram, other, other.unicast_address)
 
     def unicast_from(self, sender: Process, data: bytes, messages: Iterable[bytes], to: Address) -> None:
         """Carry a datagram to one address."""
         self._traffic.sent(sender.node.name, "unicast", messages)
         node = self._at_host(to[0])
         if node is not None:
-            self._carry(sender, node, to, data, False)
+            leaves_at = self._leaves_at(sender.node, len(data))
+            self._carry(_Datagram(sender, data, tuple(messages), False, leaves_at), node, to)
 
-    def _carry(self, sender: Process, to: Node, address: Address, data: bytes, multicast: bool) -> None:
-        rng, boot = self._rng, sender.replica.identity.boot
+    def _carry(self, datagram: _Datagram, to: Node, address: Address) -> None:
+        """Let a datagram meet its fate on the way to one node."""
+        rng, sender = self._rng, datagram.sender.node.name
         for _ in range(2 if self.doubling and rng.random() < self.doubling else 1):
-            loss = self.losses.get(to.name, self.loss)
-            if not self.reaches(sender.node.name, to.name) or (loss and rng.random() < loss):
-                continue
-            delay_s = rng.uniform(*self.delay_s)
-            if self.disorder and rng.random() < self.disorder:
-                delay_s += rng.uniform(0, self.held_up_s)
-            self._engine.after(delay_s, to.datagram, boot, sender.unicast_address, address, multicast, data)
+            arrives_at = None
+            if datagram.leaves_at is not None and not self._loses(sender, to.name):
+                arrives_at = datagram.leaves_at + rng.uniform(*self.delay_s)
+                if self.disorder and rng.random() < self.disorder:
+                    arrives_at += rng.uniform(0, self.held_up_s)
+                boot, source = datagram.sender.replica.identity.boot, datagram.sender.unicast_address
+                self._engine.at(arrives_at, to.datagram, boot, source, address, datagram.multicast, datagram.data)
+            way = "multicast" if datagram.multicast else "unicast"
+            self.tell(sender, to.name, way, datagram.messages, len(datagram.data), arrives_at)
+
+    def _loses(self, sender: str, receiver: str) -> bool:
+        if not self.reaches(sender, receiver):
+            return True
+        loss = self.losses.get(receiver, self.loss)
+        if loss and self._rng.random() < loss:
+            return True
+        return bool(self.bursts.share) and self.bursts.loses(sender, receiver, self._engine.now)
+
+    def _leaves_at(self, sender: Node, size_bytes: int) -> float | None:
+        """Return when a datagram has left its computer, which sends one after the other; None if it never does."""
+        size_bytes += OVERHEAD_BYTES
+        if size_bytes > self.mtu_bytes:
+            return None
+        now = self._engine.now
+        free_at = max(now, self._free_at.get(sender.name, now))
+        if free_at > now + QUEUE_S:
+            return None
+        self._free_at[sender.name] = free_at = free_at + size_bytes / self.bytes_per_s
+        return free_at
+
+    def tell(
+        self,
+        sender: str,
+        receiver: str,
+        way: str,
+        messages: Iterable[bytes],
+        size_bytes: int,
+        arrives_at: float | None,
+        left_at: float | None = None,
+    ) -> None:
+        """Let those who watch know what is on its way (since now, or `left_at`), or lost.  Free while nobody does."""
+        if self.observers:
+            kinds = tuple(map(kind_of, messages))
+            at = self._engine.now if left_at is None else left_at
+            for observer in self.observers:
+                observer.sent(at, sender, receiver, way, kinds, size_bytes, arrives_at)
 
     # -- streams --------------------------------------------------------------------------------
 

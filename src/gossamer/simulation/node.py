@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..crdt.dots import Dot
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
 
 STREAM_PORT = 47474
 UNICAST_PORT = 40000
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A snapshot of a virtual machine while a peer runs in it."""
+
+    replica: Replica
+    mirror: dict[Key, Held]
+    unicast_address: Address
 
 
 class Node:
@@ -72,7 +82,7 @@ class Node:
         if ledger is not None:
             process.mirror = self._last.mirror
         self.process = self._last = process
-        self.note("boots", boot)
+        self.lives("boots", boot)
         process.start(identity, random.Random(rng.getrandbits(64)), ledger)
         self.checks.born(self)
         return process
@@ -96,20 +106,34 @@ class Node:
         """Go on as a computer that was copied while it ran: same memory, another address, no streams."""
         self._uptime_s = other._uptime_s
         self.process = self._last = process = self._new_process()
-        self.note(f"wakes as a copy of {other.name}")
-        process.start_as_copy_of(other._last)
+        self.lives(f"wakes as a copy of {other.name}")
+        process.start_as_copy_of(other.replica, other.mirror)
+        self.checks.born(self)
+
+    def memory(self) -> Memory:
+        """Return all that a snapshot of this virtual machine holds."""
+        return Memory(self._last.copied_replica(), dict(self.mirror), self.unicast_address)
+
+    def go_back_to(self, memory: Memory) -> None:
+        """Go on as the virtual machine was when `memory` was taken; the world has gone on."""
+        if self.process is not None:
+            self.process.end(silently=True)
+        self.process = self._last = process = Process(self, memory.unicast_address)
+        self.host_is_up, self.is_paused = True, False
+        self.lives("is rolled back to a snapshot")
+        process.start_as_copy_of(memory.replica, memory.mirror)
         self.checks.born(self)
 
     def kill(self) -> None:
         """The process ends at once, with no goodbye; its kernel resets its streams."""
-        self.note("dies")
+        self.lives("dies")
         process, self.process = self.process, None
         if process is not None:
             process.end(silently=False)
 
     def crash(self) -> None:
         """The computer loses power: nothing is said by anybody."""
-        self.note("loses power")
+        self.lives("loses power")
         process, self.process = self.process, None
         self.host_is_up = False
         if process is not None:
@@ -117,12 +141,12 @@ class Node:
 
     def pause(self) -> None:
         """Stand still: no timer runs, nothing is read."""
-        self.note("pauses")
+        self.lives("pauses")
         self.is_paused = True
 
     def resume(self) -> None:
         """Go on; chance decides whether timers or what the kernel kept come first."""
-        self.note("resumes")
+        self.lives("resumes")
         self.is_paused = False
         if self.process is not None:
             self.process.wake(timers_first=self._rng.random() < 0.5)
@@ -200,6 +224,9 @@ class Node:
             made = [(key, self._made(key, value), seen[key]) for key, value, _ in items]
             self.checks.wrote(self, made, atomic=batch)
             self.note(f"writes {len(items)}", repr(items[0][0]).encode())
+            for observer in self.links.observers:
+                for key, write, _ in made:
+                    observer.wrote(self.engine.now, self.name, key, write.origin, write.sequence)
             if self.process is not None:
                 self.process.wrote()
 
@@ -222,6 +249,12 @@ class Node:
         """The replica told something."""
         self.notices.append((self.engine.now, notice))
         self.checks.noticed(self, notice)
+
+    def lives(self, what: str, data: bytes = b"") -> None:
+        """Something happens to the computer or its process."""
+        self.note(what, data)
+        for observer in self.links.observers:
+            observer.node(self.engine.now, self.name, what)
 
     def note(self, what: str, data: bytes = b"") -> None:
         """Enter something into the journal."""

@@ -36,9 +36,11 @@ class End:
     parser: FrameParser
     heard_at: float
     number: int = 0
-    queue: deque[bytes] = field(default_factory=deque)
+    queue: deque[tuple[bytes, list[bytes]]] = field(default_factory=deque)
+    """Pieces on their way, each with the messages of which it is a part."""
     queued_bytes: int = 0
     moving: bool = False
+    left_at: float = 0.0
     stuck_since: float | None = None
     delivered_bytes: int = 0
     break_after_bytes: int | None = None
@@ -102,7 +104,7 @@ class Pipe:
             at = 0
             while at < len(data):
                 size = PIECE_BYTES_MAX if self._rng.random() < 0.7 else self._rng.randint(1, PIECE_BYTES_MAX)
-                end.queue.append(data[at : at + size])
+                end.queue.append((data[at : at + size], messages))
                 at += size
             end.queued_bytes += len(data)
         self._move(end)
@@ -111,7 +113,8 @@ class Pipe:
         if end.moving or not end.queue or end.closed:
             return
         end.moving = True
-        took_s = len(end.queue[0]) / self._links.bytes_per_s + self._rng.uniform(*self._links.delay_s)
+        took_s = len(end.queue[0][0]) / self._links.bytes_per_s + self._rng.uniform(*self._links.delay_s)
+        end.left_at = self._engine.now
         self._engine.after(took_s, self._arrive, end)
 
     def _arrive(self, end: End) -> None:
@@ -130,7 +133,9 @@ class Pipe:
         if there.closed or not there.process.is_there:
             self._shut(end)
             return
-        piece = end.queue.popleft()
+        piece, messages = end.queue.popleft()
+        names = end.process.node.name, there.process.node.name
+        self._links.tell(*names, "stream", messages, len(piece), self._engine.now, end.left_at)
         end.queued_bytes -= len(piece)
         if end.break_after_bytes is not None and end.delivered_bytes + len(piece) >= end.break_after_bytes:
             self._deliver(there, piece[: end.break_after_bytes - end.delivered_bytes])

@@ -19,7 +19,7 @@ from ..crdt.writes import Held, Key, Replaced
 from ..errors import Malformed
 from ..net.transport import Address
 from ..protocol.effects import Close, Connect, Effect, Multicast, Unicast, Wake
-from ..protocol.ledger import Ledger
+from ..protocol.ledger import Ledger, Unobserved
 from ..protocol.replica import Identity, Replica
 from ..wire.framing import DATAGRAM_BODY_MAX, FrameParser, body, messages_in, packed
 
@@ -74,11 +74,16 @@ class Process:
         self.turn_soon()
         self._perform()
 
-    def start_as_copy_of(self, other: Process) -> None:
-        """Go on as the copy of a process that runs elsewhere: same memory, but no stream."""
-        self.replica = copy.deepcopy(other.replica, {id(other): self})
+    def copied_replica(self) -> Replica:
+        """Return a copy of the replica that no later step touches."""
+        return copy.deepcopy(self.replica, {id(self): Unobserved()})
+
+    def start_as_copy_of(self, replica: Replica, mirror: dict[Key, Held]) -> None:
+        """Go on with a copy of that memory, but with no stream: those belong to who had it first."""
+        self.replica = copy.deepcopy(replica, {id(replica.ledger.observer): self})
+        self.replica.ledger.observer = self
         self.replica.effects.clear()
-        self.mirror = dict(other.mirror)
+        self.mirror = dict(mirror)
         for number in list(self.replica.exchanges.links):
             self.replica.link_closed(number, self.node.now)
         self.turn_soon()

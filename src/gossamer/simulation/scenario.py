@@ -161,6 +161,17 @@ class Weather:
     multicast: bool = True
     """Whether the network carries multicast at all."""
 
+    def check(self) -> None:
+        """Raise ValueError, naming the fault, if one is out of range."""
+        for name in ("loss", "burst_loss", "doubling", "disorder"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)!r} is no share: give a number from 0 to 1")
+        for name in ("burst_s", "bandwidth_bits_per_s", "mtu_bytes"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}={getattr(self, name)!r} must be above 0")
+        if not 0 <= self.delay_s[0] <= self.delay_s[1] or self.held_up_s < 0:
+            raise ValueError(f"delay_s={self.delay_s!r}, held_up_s={self.held_up_s!r}: no time is below 0")
+
 
 @dataclass(frozen=True, slots=True)
 class Scenario:

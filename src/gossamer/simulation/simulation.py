@@ -19,7 +19,7 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..crdt.writes import Key, expiry_meta, winner
 from ..options import Options
@@ -30,10 +30,16 @@ from .clock import WrongClock
 from .engine import Engine
 from .journal import Journal
 from .links import Links
-from .node import STREAM_PORT, Node
+from .node import STREAM_PORT, Memory, Node
+from .observer import SimulationObserver
 from .oracle import Wrong
 from .traffic import Traffic
 
+if TYPE_CHECKING:
+    from .scenario import World
+
+MEET_S = 3.0
+"""Within this time nodes have met, where nothing hinders them."""
 LOOK_S = 0.01
 """How often `settle` compares the nodes."""
 
@@ -41,8 +47,11 @@ LOOK_S = 0.01
 class Simulation:
     """A simulated mesh.  The names of its nodes are yours."""
 
-    def __init__(self, seed: object = 0, *, options: Options | None = None) -> None:
+    def __init__(self, seed: object = 0, *, size: int = 5, options: Options | None = None) -> None:
         self.seed = seed
+        self.size = size
+        self.figures: dict[str, float] = {}
+        """What the story measured."""
         self.rng = random.Random(f"{seed} scenario")
         """For whatever the scenario leaves to chance."""
         self.options = options or Options()
@@ -52,8 +61,28 @@ class Simulation:
         self.checks = Checks()
         self.links = Links(self.engine, self.traffic, random.Random(f"{seed} links"))
         self.nodes: dict[str, Node] = self.links.nodes
+        self._remembered: dict[str, list[tuple[float, Memory]]] = {}
+
+    def watch(self, observer: SimulationObserver) -> None:
+        """Tell `observer` of everything from now on."""
+        self.links.observers = (*self.links.observers, observer)
 
     # -- who is there ---------------------------------------------------------------------------
+
+    @property
+    def names(self) -> list[str]:
+        """The nodes, in the order in which they came."""
+        return list(self.nodes)
+
+    def start(self, count: int | None = None, *, skew_ms: int = 500, meet: bool = True) -> list[str]:
+        """Add `count` nodes (`size` by default), with clocks wrong by up to `skew_ms`, and let them meet; name them."""
+        first = len(self.nodes)
+        names = [f"n{number}" for number in range(first, first + (self.size if count is None else count))]
+        for name in names:
+            self.add(name, skew_ms=self.rng.randint(-skew_ms, skew_ms))
+        if meet:
+            self.run(MEET_S)
+        return names
 
     def add(
         self,
@@ -91,22 +120,22 @@ class Simulation:
 
     def hint(self, name: str, peers: Iterable[str]) -> None:
         """Give a node the static addresses of others."""
-        node = self.nodes[name]
+        node = self._node(name)
         for peer in peers:
-            node.replica.hint((self.nodes[peer].host, STREAM_PORT), node.now, static=True)
+            node.replica.hint((self._node(peer).host, STREAM_PORT), node.now, static=True)
             node.turn_soon()
 
     def kill(self, name: str) -> None:
         """The process dies at once, as by SIGKILL: no goodbye, but its kernel resets its streams."""
-        self.nodes[name].kill()
+        self._node(name).kill()
 
     def crash(self, name: str) -> None:
         """The computer loses power: nothing is said by anybody."""
-        self.nodes[name].crash()
+        self._node(name).crash()
 
     def stop(self, name: str) -> float:
         """The program closes its mesh in an orderly way; return how long that took."""
-        began, node = self.engine.now, self.nodes[name]
+        began, node = self.engine.now, self._node(name)
         replica, ledger = node.replica, node.replica.ledger
         ledger.closed = True
         origin, head = ledger.origin, ledger.head()
@@ -126,70 +155,125 @@ class Simulation:
 
     def restart(self, name: str) -> None:
         """A new process starts on that computer, and knows nothing."""
-        if self.nodes[name].is_up:
+        if self._node(name).is_up:
             self.nodes[name].kill()
         self.nodes[name].boot()
 
     def pause(self, name: str) -> None:
         """The process stands still, as by SIGSTOP or a laptop that sleeps."""
-        self.nodes[name].pause()
+        self._node(name).pause()
 
     def resume(self, name: str) -> None:
         """It goes on."""
-        self.nodes[name].resume()
+        self._node(name).resume()
 
     def clone(self, name: str, twin: str) -> None:
         """Copy a running computer, memory and all: from now on two write under one origin."""
         self.checks.honest = False
-        node = self.nodes[name]
+        node = self._node(name)
         self._make(twin, copy.copy(node.clock), node.has_multicast, node.options).wake_as_copy_of(node)
+
+    def remember(self, name: str) -> None:
+        """Take a snapshot of a virtual machine, memory and all, to which `roll_back` may put it."""
+        self._remembered.setdefault(name, []).append((self.engine.now, self._node(name).memory()))
+
+    def roll_back(self, name: str, by_s: float) -> None:
+        """Put a virtual machine back to the latest snapshot that is `by_s` old or older, else to its oldest.
+
+        Without any (see `remember`), raise ValueError: copying every machine all the time would cost too much.
+        """
+        snapshots = self._remembered.get(name)
+        if not snapshots:
+            raise ValueError(f"there is no snapshot of {name!r} to go back to: call remember({name!r}) before")
+        old = [memory for at, memory in snapshots if at <= self.engine.now - by_s]
+        self.checks.honest = False
+        self._node(name).go_back_to(old[-1] if old else snapshots[0][1])
+
+    def step_clock(self, name: str, by_ms: int) -> None:
+        """Somebody sets the wall clock of a computer."""
+        node = self._node(name)
+        node.note(f"sets its clock by {by_ms} ms")
+        node.clock.step(by_ms)
+
+    def _node(self, name: str) -> Node:
+        if name not in self.nodes:
+            raise ValueError(f"there is no node {name!r}: there are {', '.join(self.nodes) or 'none'}")
+        return self.nodes[name]
 
     # -- what programs do -----------------------------------------------------------------------
 
     def write(self, name: str, key: Key, value: object, *, ttl_s: float | None = None) -> None:
         """A program on that node puts `value` under `key`."""
-        node = self.nodes[name]
+        node = self._node(name)
         meta = expiry_meta(0, node.wall_ms + int(ttl_s * 1000)) if ttl_s is not None else 0
         node.write(key, encode_value(value), meta)
 
     def delete(self, name: str, key: Key) -> None:
         """A program on that node deletes `key`, which must be there."""
-        if key not in self.nodes[name].replica.ledger.state.live:
+        if key not in self._node(name).replica.ledger.state.live:
             raise KeyError(key)
         self.nodes[name].write(key, None)
 
     def batch(self, name: str, items: Mapping[Key, object], *, delete: Iterable[Key] = ()) -> None:
         """A program on that node writes all of this atomically."""
         rows = [(key, encode_value(value), 0) for key, value in items.items()]
-        self.nodes[name].write_many([*rows, *((key, None, 0) for key in delete)])
+        self._node(name).write_many([*rows, *((key, None, 0) for key in delete)])
 
     def read(self, name: str, key: Key) -> Any:
         """Return the visible value of `key` on that node, None if there is none."""
-        node = self.nodes[name]
+        node = self._node(name)
         write = winner(node.replica.ledger.state.live.get(key), node.corrected_ms)
         return None if write is None or write.value is None else decode_value(write.value)
 
     def state(self, name: str) -> dict[Key, Any]:
         """Return all that is visible on that node."""
-        found = {key: self.read(name, key) for key in self.nodes[name].replica.ledger.state.live}
+        found = {key: self.read(name, key) for key in self._node(name).replica.ledger.state.live}
         return {key: value for key, value in found.items() if value is not None}
 
     # -- the network ----------------------------------------------------------------------------
 
     def partition(self, *sides: Iterable[str]) -> None:
         """Nodes of different sides do not hear each other."""
-        self.journal.note(self.engine.now, "network", "splits")
-        self.links.partition(*sides)
+        listed = [sorted(side) for side in sides]
+        self._network("splits: " + " | ".join(map(" ".join, listed)))
+        self.links.partition(*listed)
 
     def cut(self, sender: str, receiver: str) -> None:
         """What `sender` sends does not reach `receiver` any more; the other way is untouched."""
-        self.journal.note(self.engine.now, "network", f"cuts {sender} to {receiver}")
+        self._network(f"cuts {sender} to {receiver}")
         self.links.cut(sender, receiver)
+
+    def mend(self, sender: str, receiver: str) -> None:
+        """Undo a cut."""
+        self._network(f"mends {sender} to {receiver}")
+        self.links.mend(sender, receiver)
 
     def heal(self) -> None:
         """Everyone hears everyone."""
-        self.journal.note(self.engine.now, "network", "heals")
+        self._network("heals")
         self.links.heal()
+
+    def weather(self, **faults: Any) -> None:
+        """Turn the faults of the network (the fields of `Weather`) from now on; those not named stay."""
+        self._network("weather: " + ", ".join(f"{name} {value}" for name, value in faults.items()))
+        self.links.turn(**faults)
+
+    def _network(self, text: str) -> None:
+        self.journal.note(self.engine.now, "network", text)
+        for observer in self.links.observers:
+            observer.network(self.engine.now, text)
+
+    # -- words ----------------------------------------------------------------------------------
+
+    def say(self, text: str) -> None:
+        """Enter a line into the journal and the report."""
+        self.journal.note(self.engine.now, "story", text)
+        for observer in self.links.observers:
+            observer.said(self.engine.now, text)
+
+    def measure(self, figure: str, value: float) -> None:
+        """Report a figure; its unit is the end of its name (`agreement_s`, `idle_bytes_per_s`)."""
+        self.figures[figure] = value
 
     # -- time -----------------------------------------------------------------------------------
 
@@ -232,3 +316,7 @@ class Simulation:
     def sees(self, name: str) -> set[str]:
         """Return the names of the peers that a node counts on."""
         return {m.name for m in self.nodes[name].replica.membership.alive() if m.announced}
+
+
+if TYPE_CHECKING:
+    _conforms: type[World] = Simulation

@@ -13,7 +13,7 @@ from typing import Any
 from ..crdt.writes import FORCE, expiry_meta
 from ..errors import ConfigurationError, ValueTooLarge
 from ..protocol.ledger import Ledger
-from ..wire.keys import checked_key
+from ..wire.keys import PLAIN_KEY_CHARACTERS_MAX, checked_key
 from ..wire.values import decode_value, encode_value
 from .batches import Batch
 from .reading import ReadableState
@@ -47,14 +47,15 @@ class MeshMapping(ReadableState):
     # -- writing --------------------------------------------------------------------------------
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        key = checked_key(key)
+        if type(key) is not str or len(key) > PLAIN_KEY_CHARACTERS_MAX or not key.isascii():
+            key = checked_key(key)
         data = encode_value(value)
         if len(data) > self._value_bytes_max:
             self._too_large(key, data)
         if self._detour and self._takes_detour(key, data, 0):
             return
-        self._write(key, data, self._wall_ms())
-        self._wrote()
+        if self._write(key, data, self._wall_ms()):
+            self._wrote()
 
     def set(self, key: Any, value: Any, *, ttl: float | None = None, force: bool = False) -> None:
         """Put `value` under `key`, as `mesh[key] = value` does.
@@ -70,8 +71,8 @@ class MeshMapping(ReadableState):
         meta = expiry_meta(flags, self._seen_ms() + max(1, round(ttl * 1000))) if ttl is not None else flags
         if self._detour and self._takes_detour(key, data, meta):
             return
-        self._write(key, data, self._wall_ms(), meta)
-        self._wrote()
+        if self._write(key, data, self._wall_ms(), meta):
+            self._wrote()
 
     def setdefault(self, key: Any, default: Any = None) -> Any:
         """Return the value of `key`; if it is absent, put `default` there first.  Atomic among threads."""

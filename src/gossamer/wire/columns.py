@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise, repeat
+from itertools import accumulate, repeat
 from operator import sub
 from typing import Any
 
@@ -91,7 +91,7 @@ def _lone_write(batch: Batch) -> bytes:
 def batch_columns(batch: Batch) -> list[Any]:
     """Return the columns of `batch`."""
     writes = batch.writes
-    stamps, sequences = list(map(STAMP, writes)), list(map(SEQUENCE, writes))
+    stamps = list(map(STAMP, writes))
     values, metas = list(map(VALUE, writes)), list(map(META, writes))
     table = _OriginTable()
     past: list[int] = []
@@ -101,7 +101,7 @@ def batch_columns(batch: Batch) -> list[Any]:
                 past += (index, table.index(origin), sequence)
     return [
         keys_to_wire(batch.keys),
-        None if len(sequences) == batch.until - batch.after else _distances(sequences, batch.after),
+        None if len(writes) == batch.until - batch.after else _distances(list(map(SEQUENCE, writes)), batch.after),
         _packed_stamps(stamps),
         values,
         _sparse(metas),
@@ -264,7 +264,7 @@ def _distances(numbers: Sequence[int], start: int) -> list[int]:
 def _packed_stamps(stamps: Sequence[int]) -> list[Any]:
     if len(stamps) < 2:
         return list(stamps)
-    distances = [later - earlier for earlier, later in pairwise(stamps)]
+    distances = list(map(sub, stamps[1:], stamps))
     return [stamps[0], distances] if any(distances) else [stamps[0]]
 
 

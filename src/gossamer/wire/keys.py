@@ -27,7 +27,8 @@ KEY_DEPTH_MAX: Final = 8
 
 USER_SPACE: Final = 0
 
-_ASCII_LENGTH_MAX: Final = KEY_BYTES_MAX - 3  # the head of so long a text has three bytes
+PLAIN_KEY_CHARACTERS_MAX: Final = KEY_BYTES_MAX - 3  # the head of so long a text has three bytes
+"""A `str` of no more than these, all ASCII, is a key as it is."""
 _ANY_LENGTH_MAX: Final = 255  # of four bytes each, still within the bound
 
 _TEXT_ONLY: Final = {str}
@@ -52,7 +53,7 @@ def checked_key(key: object) -> Key:
 
     Raises `InvalidKey` for what is none, naming the type and what to do.  Nothing is stored then.
     """
-    if type(key) is str and len(key) <= _ASCII_LENGTH_MAX and key.isascii():
+    if type(key) is str and len(key) <= PLAIN_KEY_CHARACTERS_MAX and key.isascii():
         return key
     return _bounded(_plain(key, 0))
 

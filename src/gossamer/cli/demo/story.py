@@ -111,8 +111,9 @@ class Story:
         self._stage.tell("cut", f"the network is cut: {sides}; both sides write on, {CONTESTED} keys of them the same")
         await self._contest(self._rng.choice(one), self._rng.choice(other))
         await self._publish(troupe.alive, self._plan.seconds / 2)
+        await self._until(lambda: _see_their_own(one) and _see_their_own(other), "each side misses the other")
         await self._until(lambda: self._two_states(one, other), "each side agrees, and differs from the other")
-        self._stage.tell("split", "two states, one on each side")
+        self._stage.tell("split", "two states, one on each side, and each side sees itself alone")
         self._stage.hold(self._rows())
         return one, other
 
@@ -189,8 +190,7 @@ class Story:
         raise NotAsPromised(f"not within {PATIENCE_S:g} s: {what}; {self._differences()}")
 
     def _all_see_all(self) -> bool:
-        names = {player.name for player in self._troupe.alive}
-        return all(set(player.report.get("sees", ())) == names - {player.name} for player in self._troupe.alive)
+        return _see_their_own(self._troupe.alive)
 
     def _one_state(self) -> bool:
         alive = self._troupe.alive
@@ -214,6 +214,12 @@ class Story:
 
 def _state(player: Player) -> str:
     return str(player.report.get("digest", ""))
+
+
+def _see_their_own(players: list[Player]) -> bool:
+    """Whether each of them sees the others of them, and nobody else."""
+    names = {player.name for player in players}
+    return all(set(player.report.get("sees", ())) == names - {player.name} for player in players)
 
 
 def _states(players: list[Player]) -> set[str]:
