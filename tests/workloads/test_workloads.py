@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from worlds import SimulatedWorld
 
-from gossamer.simulation import Wrong
+from gossamer.simulation import Simulation, Wrong
 from gossamer.simulation.workloads import (
     AddRemoveSet,
     AtomicBatch,
@@ -29,7 +28,7 @@ QUIET: tuple[str, ...] = ()
 @pytest.mark.parametrize("make", PROMISED, ids=lambda make: make.name)
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 50))])
 def test_what_a_workload_promises_holds_under_every_fault(make, seed):
-    world = SimulatedWorld(seed)
+    world = Simulation(seed)
 
     verdict = trial(world, make())
 
@@ -39,21 +38,21 @@ def test_what_a_workload_promises_holds_under_every_fault(make, seed):
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 50))])
 def test_of_a_process_that_is_killed_only_the_last_writes_are_gone(seed):
-    verdict = trial(SimulatedWorld(seed), SetFull(), nemesis=Nemesis(DEADLY))
+    verdict = trial(Simulation(seed), SetFull(), nemesis=Nemesis(DEADLY))
 
     assert verdict.holds, verdict
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 20))])
 def test_a_bank_of_balances_changes_its_sum_when_the_network_splits(seed):
-    verdict = trial(SimulatedWorld(seed), BalanceBank(), seconds=25, nemesis=Nemesis(PARTITIONS))
+    verdict = trial(Simulation(seed), BalanceBank(), seconds=25, nemesis=Nemesis(PARTITIONS))
 
     assert "sums other than" in str(verdict)
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 20))])
 def test_a_bank_that_keeps_every_transfer_goes_below_zero_when_the_network_splits(seed):
-    verdict = trial(SimulatedWorld(seed), LedgerBank(), seconds=25, nemesis=Nemesis(PARTITIONS))
+    verdict = trial(Simulation(seed), LedgerBank(), seconds=25, nemesis=Nemesis(PARTITIONS))
 
     assert "below zero" in str(verdict)
     assert verdict.figures["wrong_sums_count"] == 0
@@ -61,23 +60,23 @@ def test_a_bank_that_keeps_every_transfer_goes_below_zero_when_the_network_split
 
 @pytest.mark.parametrize("make", [BalanceBank, LedgerBank], ids=lambda make: make.name)
 def test_a_bank_is_in_order_while_nobody_splits_the_network_and_nobody_hurries(make):
-    verdict = trial(SimulatedWorld(0), make(), calls_per_s=2, seconds=40, nemesis=Nemesis(QUIET))
+    verdict = trial(Simulation(0), make(), calls_per_s=2, seconds=40, nemesis=Nemesis(QUIET))
 
     assert verdict.holds, verdict
 
 
 def test_a_run_is_a_function_of_its_seed_and_its_history_is_all_that_a_verdict_needs():
     def lines(seed: int) -> list[str]:
-        return list(record(SimulatedWorld(seed), SetFull(), seconds=10)[0].lines())
+        return list(record(Simulation(seed), SetFull(), seconds=10)[0].lines())
 
     assert lines(1) == lines(1) != lines(2)
-    assert SetFull().check(History.from_lines(lines(1))) == trial(SimulatedWorld(1), SetFull(), seconds=10)
+    assert SetFull().check(History.from_lines(lines(1))) == trial(Simulation(1), SetFull(), seconds=10)
 
 
 def test_a_nemesis_strikes_with_everything_that_it_knows_and_takes_it_all_back():
-    world = SimulatedWorld(0)
+    world = Simulation(0)
 
-    history, _ = record(world, SetFull(), seconds=300, calls_per_s=0.5, nemesis=Nemesis(DEADLY))
+    history, _ = record(world, SetFull(), seconds=500, calls_per_s=0.3, nemesis=Nemesis(DEADLY))
 
     assert all(history.faults(fault) for fault in DEADLY)
     assert len(history.faults("relent")) == sum(len(history.faults(fault)) for fault in DEADLY)
@@ -85,7 +84,7 @@ def test_a_nemesis_strikes_with_everything_that_it_knows_and_takes_it_all_back()
 
 
 def test_what_a_world_cannot_do_is_passed_over():
-    class Calm(SimulatedWorld):
+    class Calm(Simulation):
         def weather(self, **faults):
             from gossamer.simulation.scenario import NoSuchFault
 
@@ -98,7 +97,7 @@ def test_what_a_world_cannot_do_is_passed_over():
 
 
 def test_staleness_is_measured_and_is_about_as_long_as_the_faults():
-    calm, stormy = SimulatedWorld(3), SimulatedWorld(3)
+    calm, stormy = Simulation(3), Simulation(3)
 
     trial(calm, SetFull(), nemesis=Nemesis(QUIET))
     trial(stormy, SetFull(), nemesis=Nemesis(PARTITIONS))
@@ -109,4 +108,4 @@ def test_staleness_is_measured_and_is_about_as_long_as_the_faults():
 
 def test_a_scenario_ends_in_wrong_when_its_verdict_is_bad():
     with pytest.raises(Wrong, match="sums other than"):
-        expect(trial(SimulatedWorld(0), BalanceBank(), seconds=25, nemesis=Nemesis(PARTITIONS)))
+        expect(trial(Simulation(0), BalanceBank(), seconds=25, nemesis=Nemesis(PARTITIONS)))

@@ -32,7 +32,7 @@ class CausalAppend:
 
     def cast(self, world: World) -> list[str]:
         """Nodes whose clocks are right, an hour ahead, or an hour behind."""
-        names = [f"n{number}" for number in range(1, (self._nodes or world.size) + 1)]
+        names = [f"n{number}" for number in range(self._nodes or world.size)]
         for at, name in enumerate(names):
             world.add(name, skew_ms=(0, self._skew_ms, -self._skew_ms)[at % 3])
         world.run(3)

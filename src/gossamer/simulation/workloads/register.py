@@ -40,7 +40,7 @@ class Register:
         """Nodes whose clocks are wrong by whole minutes, each by another amount."""
         count = self._nodes or world.size
         minutes = world.rng.sample(range(-self._skew_max_s // 60, self._skew_max_s // 60 + 1), count)
-        for number, off in enumerate(minutes, 1):
+        for number, off in enumerate(minutes):
             self._skew_s[f"n{number}"] = 60 * off
             world.add(f"n{number}", skew_ms=60_000 * off)
         world.run(3)

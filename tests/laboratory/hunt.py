@@ -3,8 +3,8 @@
 Schedule n is a pure function of n.  Of ten, six are random lives of a mesh, two are
 workloads under a nemesis, and two are stories of what random lives seldom come into.
 
-    python tests/mutants/laboratory.py                 all mutants, and the table of docs/explanation/mutants.md
-    python tests/mutants/laboratory.py NAME ...        only these, with what was noticed
+    python tests/laboratory/hunt.py                 all mutants, and the table of docs/explanation/mutants.md
+    python tests/laboratory/hunt.py NAME ...        only these, with what was noticed
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 
 HERE = Path(__file__).resolve().parent
-for room in ("crdt", "partitions", "protocol", "workloads", "mutants"):
+for room in ("crdt", "partitions", "protocol", "workloads", "laboratory"):
     if str(HERE.parent / room) not in sys.path:
         sys.path.append(str(HERE.parent / room))
 
@@ -26,8 +26,8 @@ import pytest  # noqa: E402
 from catalogue import MUTANTS, Mutant  # noqa: E402
 from random_faults import RandomMesh  # noqa: E402
 from stories import STORIES  # noqa: E402
-from worlds import SimulatedWorld  # noqa: E402
 
+from gossamer.simulation import Simulation  # noqa: E402
 from gossamer.simulation.workloads import (  # noqa: E402
     AddRemoveSet,
     AtomicBatch,
@@ -61,7 +61,7 @@ def run_schedule(number: int) -> None:
 def _try_workload(number: int) -> None:
     make = WORKLOADS[number % len(WORKLOADS)]
     nemesis = Nemesis(DEADLY) if make is SetFull else Nemesis()
-    expect(trial(SimulatedWorld(f"workload {number}"), make(), seconds=15, nemesis=nemesis))
+    expect(trial(Simulation(f"workload {number}"), make(), seconds=15, nemesis=nemesis))
 
 
 @dataclass(frozen=True, slots=True)
