@@ -23,7 +23,7 @@ for room in ("crdt", "partitions", "protocol", "workloads", "laboratory"):
         sys.path.append(str(HERE.parent / room))
 
 import pytest  # noqa: E402
-from catalogue import MUTANTS, Mutant  # noqa: E402
+from catalogue import MUTANTS, by_name  # noqa: E402
 from random_faults import RandomMesh  # noqa: E402
 from stories import STORIES  # noqa: E402
 
@@ -40,7 +40,7 @@ from gossamer.simulation.workloads import (  # noqa: E402
 from gossamer.simulation.workloads.nemesis import DEADLY  # noqa: E402
 from gossamer.simulation.workloads.trial import expect  # noqa: E402
 
-SCHEDULES_MAX = 5000
+SCHEDULES_MAX = 2000
 """When a mutant is said not to be caught."""
 DOCUMENT = HERE.parents[1] / "docs" / "explanation" / "mutants.md"
 WORKLOADS = (SetFull, AddRemoveSet, Register, CausalAppend, AtomicBatch)
@@ -78,7 +78,7 @@ class Caught:
 
 def hunt(name: str, schedules_max: int = SCHEDULES_MAX) -> Caught:
     """Run schedules with the mutant of this name until one goes wrong."""
-    mutant: Mutant = next(mutant for mutants in MUTANTS.values() for mutant in mutants if mutant.__name__ == name)
+    mutant = by_name()[name]
     began = time.process_time()
     for number in range(schedules_max):
         with pytest.MonkeyPatch.context() as patch:
@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--schedules", type=int, default=SCHEDULES_MAX, help="how many to try at most")
     parser.add_argument("--jobs", type=int, default=2)
     chosen = parser.parse_args(arguments)
-    names = chosen.names or [mutant.__name__ for mutants in MUTANTS.values() for mutant in mutants]
+    names = chosen.names or list(by_name())
     with ProcessPoolExecutor(chosen.jobs) as pool:
         caught = {}
         for one in pool.map(hunt, names, [chosen.schedules] * len(names)):

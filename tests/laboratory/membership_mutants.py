@@ -16,22 +16,6 @@ def silence_never_counts(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Membership, "overdue", lambda self, now: [])
 
 
-def who_was_given_up_never_comes_back(patch: pytest.MonkeyPatch) -> None:
-    def proven(self, member):
-        if member.presence is Presence.SUSPECT:
-            member.presence, member.probed = Presence.ALIVE, 0
-            self._alive = None
-
-    patch.setattr(Membership, "proven", proven)
-
-
-def who_has_gone_is_still_counted(patch: pytest.MonkeyPatch) -> None:
-    def gone(self, member, presence, now):
-        member.presence, member.left_at = presence, now  # and the list of the living is as it was
-
-    patch.setattr(Membership, "gone", gone)
-
-
 def a_suspect_is_given_up_at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Membership, "suspicion_s", lambda self: 0.0)
 

@@ -7,10 +7,9 @@ from dataclasses import replace
 import pytest
 
 from gossamer.crdt.open_batch import OpenBatch
-from gossamer.crdt.vector_clock import NO_TAG
 from gossamer.protocol.ledger import Ledger
 from gossamer.protocol.outbox import Outbox
-from gossamer.wire.codec import encode_batch
+from gossamer.wire.codec import decode_batch, encode_batch
 
 
 def a_closed_batch_is_cut_in_two(patch: pytest.MonkeyPatch) -> None:
@@ -81,27 +80,20 @@ def what_was_written_alone_is_left_out_unsaid(patch: pytest.MonkeyPatch) -> None
     patch.setattr(Outbox, "meet", meet)
 
 
-def the_end_of_the_ring_is_not_noticed(patch: pytest.MonkeyPatch) -> None:
-    plain = Outbox.after
-    patch.setattr(Outbox, "after", lambda self, sequence, bytes_max: plain(self, sequence, bytes_max) or [])
-
-
 def what_fell_off_the_ring_is_skipped(patch: pytest.MonkeyPatch) -> None:
     plain = Outbox.after
 
     def after(self, sequence, bytes_max):
         found = plain(self, sequence, bytes_max)
-        if found is None and self.ring:  # and so claims what is not in it
-            first = self.ring[0]
-            self.ring[0] = first = replace(first, after=sequence)
-            found = [first, *(plain(self, first.until, bytes_max) or [])]
+        if found is None and self.ring:
+            first = decode_batch(self.ring[0])
+            found = [
+                encode_batch(replace(first, after=sequence), self.tag),
+                *(plain(self, first.until, bytes_max) or []),
+            ]
         return found
 
     patch.setattr(Outbox, "after", after)
-
-
-def batches_grow_without_bound(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Outbox, "_fits", lambda self, key, value, before, limit: True)
 
 
 def the_next_batch_begins_where_the_last_began(patch: pytest.MonkeyPatch) -> None:
@@ -117,15 +109,6 @@ def the_next_batch_begins_where_the_last_began(patch: pytest.MonkeyPatch) -> Non
     patch.setattr(Outbox, "close", close)
 
 
-def tags_are_not_chained(patch: pytest.MonkeyPatch) -> None:
-    def close(self):
-        self.tag = NO_TAG
-        return plain(self)
-
-    plain = Outbox.close
-    patch.setattr(Outbox, "close", close)
-
-
 def a_batch_is_encoded_anew_for_each_who_asks(patch: pytest.MonkeyPatch) -> None:
     """And so under another tag than the first time, once more was written."""
     plain = Outbox.after
@@ -134,8 +117,6 @@ def a_batch_is_encoded_anew_for_each_who_asks(patch: pytest.MonkeyPatch) -> None
         found = plain(self, sequence, bytes_max)
         if not found:
             return found
-        from gossamer.wire.codec import decode_batch
-
         return [encode_batch(decode_batch(encoded), self.tag) for encoded in found]
 
     patch.setattr(Outbox, "after", after)

@@ -51,19 +51,37 @@ def a_newcomer_joins_while_others_write(seed: int) -> None:
 
 
 def an_answer_is_cut_in_the_middle(seed: int) -> None:
-    """A stream breaks after any number of bytes of an answer, perhaps more than once."""
+    """A stream breaks after any number of bytes of an answer, of one part or of several, perhaps more than once."""
     mesh = met("abc", seed)
     rng = mesh.rng
     mesh.partition("a", "bc")
-    for number in range(rng.choice([50, 200, 2000])):
-        mesh.write("a", f"key/{number}", rng.random())
+    count = rng.choice([50, 200, 5000])
+    for at in range(0, count, 50):
+        mesh.batch("a", {f"key/{number}": rng.random() for number in range(at, at + 50)})
     mesh.run(seconds=rng.choice([1, 12, 40]))
     mesh.heal()
     for _ in range(rng.randint(1, 3)):
-        mesh.links.break_stream_after("a", rng.choice("bc"), rng.randrange(300, 60_000))
+        mesh.links.break_stream_after("a", rng.choice("bc"), rng.randrange(300, max(2000, 24 * count)))
         mesh.run(seconds=rng.choice([0.05, 1.0]))
         mesh.write("b", f"key/{rng.randrange(60)}", "b")
     mesh.settle(within_s=30)
+
+
+def more_is_written_than_multicast_carries(seed: int) -> None:
+    """So it goes by streams, in pieces of any size, and what fell off a small ring goes by exchanges."""
+    rng = random.Random(seed)
+    options = Options(bandwidth_bits_per_s=200_000, batch_ring_bytes=rng.choice([20_000, 4 << 20]))
+    mesh = met("abc", seed, options)
+    for number in range(rng.choice([200, 800])):
+        mesh.write("a", f"key/{number % 300}", mesh.rng.randbytes(rng.choice([20, 300, 900])))
+        if number % 100 == 50:
+            mesh.run(seconds=rng.choice([0.001, 0.1]))
+    mesh.settle(within_s=30)
+    mesh.run(seconds=5)
+    mesh.traffic.clear()
+    mesh.run(seconds=10)
+
+    assert mesh.traffic.kinds() <= {"beacon"}
 
 
 def two_answers_come_at_once(seed: int) -> None:
@@ -239,9 +257,66 @@ def who_deleted_has_forgotten_it(seed: int) -> None:
     mesh.settle(within_s=30)
 
 
+def a_newcomer_is_repaired_while_it_is_answered(seed: int) -> None:
+    """What it is sent again was deleted meanwhile, and the delete is forgotten by who answers it."""
+    mesh = met("abw", seed, Options(forget_deletes_after_s=5.0, deletes_max=3))
+    rng = mesh.rng
+    for number in range(rng.randint(4, 8)):
+        mesh.write("w", f"w/{number}", number)
+        mesh.run(seconds=0.01)
+    mesh.batch("a", {f"key/{number}": rng.randbytes(40) for number in range(800)})
+    mesh.settle(within_s=20)
+    for number in range(3):
+        mesh.delete("b", f"w/{number}")
+    mesh.settle(within_s=20)
+    mesh.run(seconds=40)
+    if rng.random() < 0.5:
+        mesh.crash("b")
+    mesh.links.bytes_per_s = rng.choice([20_000, 60_000])
+    mesh.add("late")
+    for number in range(20):
+        mesh.write("w", "later", number)
+        mesh.run(seconds=rng.choice([0.02, 0.1]))
+    mesh.links.bytes_per_s = 50e6
+    mesh.settle(within_s=30)
+
+
+def a_clock_is_thousands_of_years_off(seed: int) -> None:
+    """Whoever sees what it wrote can replace it, and no other key is spoiled."""
+    mesh = met("ab", seed)
+    year_4199_ms = (1 << 62) >> 16
+    mesh.add("future", skew_ms=year_4199_ms - 1_800_000_000_000 + mesh.rng.randint(-5, 5) * 1000)
+    mesh.run(seconds=3)
+    for number in range(5):
+        mesh.write(mesh.rng.choice(["future", "a"]), "key", number)
+        mesh.write("future", f"key/{number}", number)
+        mesh.run(seconds=1)
+    mesh.settle(within_s=10)
+    mesh.write("b", "key", "now")
+    mesh.settle(within_s=10)
+
+    assert mesh.read("a", "key") == mesh.read("b", "key") == "now"
+
+
+def a_clock_is_fast_while_apart(seed: int) -> None:
+    """It takes nothing with a time to live from the others, whose clocks say that the time is not over."""
+    mesh = met("ab", seed)
+    mesh.add("fast", skew_ms=50_000)
+    mesh.run(seconds=3)
+    mesh.write("a", "key", "lasts", ttl_s=60)
+    mesh.settle()
+    mesh.partition("ab", ["fast"])
+    mesh.run(seconds=mesh.rng.uniform(35, 45))
+    mesh.heal()
+    mesh.settle(within_s=10)
+
+    assert mesh.read("a", "key") == mesh.read("b", "key") == "lasts"
+
+
 STORIES: list[Story] = [
     a_newcomer_joins_while_others_write,
     an_answer_is_cut_in_the_middle,
+    more_is_written_than_multicast_carries,
     two_answers_come_at_once,
     a_computer_is_cloned,
     one_stands_still,
@@ -251,4 +326,7 @@ STORIES: list[Story] = [
     many_lose_one_datagram,
     one_key_is_written_all_the_time,
     who_deleted_has_forgotten_it,
+    a_newcomer_is_repaired_while_it_is_answered,
+    a_clock_is_thousands_of_years_off,
+    a_clock_is_fast_while_apart,
 ]
