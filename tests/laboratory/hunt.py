@@ -3,8 +3,8 @@
 Schedule n is a pure function of n.  Of ten, six are random lives of a mesh, two are
 workloads under a nemesis, and two are stories of what random lives seldom come into.
 
-    python tests/laboratory/hunt.py                 all mutants, and the table of docs/explanation/mutants.md
-    python tests/laboratory/hunt.py NAME ...        only these, with what was noticed
+    python tests/laboratory              hunt all mutants, and make the table of docs/explanation/mutants.md
+    python tests/laboratory NAME ...     only these, and tell what was noticed
 """
 
 from __future__ import annotations
@@ -12,23 +12,19 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-HERE = Path(__file__).resolve().parent
-for room in ("crdt", "partitions", "protocol", "workloads", "laboratory"):
-    if str(HERE.parent / room) not in sys.path:
-        sys.path.append(str(HERE.parent / room))
+import pytest
+from catalogue import MUTANTS, by_name
+from random_faults import RandomMesh
+from stories import STORIES
 
-import pytest  # noqa: E402
-from catalogue import MUTANTS, by_name  # noqa: E402
-from random_faults import RandomMesh  # noqa: E402
-from stories import STORIES  # noqa: E402
-
-from gossamer.simulation import Simulation  # noqa: E402
-from gossamer.simulation.workloads import (  # noqa: E402
+from gossamer.simulation import Simulation
+from gossamer.simulation.workloads import (
     AddRemoveSet,
     AtomicBatch,
     CausalAppend,
@@ -37,12 +33,12 @@ from gossamer.simulation.workloads import (  # noqa: E402
     SetFull,
     trial,
 )
-from gossamer.simulation.workloads.nemesis import DEADLY  # noqa: E402
-from gossamer.simulation.workloads.trial import expect  # noqa: E402
+from gossamer.simulation.workloads.nemesis import DEADLY
+from gossamer.simulation.workloads.trial import expect
 
 SCHEDULES_MAX = 2000
 """When a mutant is said not to be caught."""
-DOCUMENT = HERE.parents[1] / "docs" / "explanation" / "mutants.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "mutants.md"
 WORKLOADS = (SetFull, AddRemoveSet, Register, CausalAppend, AtomicBatch)
 
 
@@ -93,21 +89,27 @@ def hunt(name: str, schedules_max: int = SCHEDULES_MAX) -> Caught:
 
 def main(arguments: list[str] | None = None) -> int:
     """Hunt mutants, in two processes; return 1 if one was not caught."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python tests/laboratory", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="*", help="of mutants; all, if none is named")
     parser.add_argument("--schedules", type=int, default=SCHEDULES_MAX, help="how many to try at most")
     parser.add_argument("--jobs", type=int, default=2)
     chosen = parser.parse_args(arguments)
-    names = chosen.names or list(by_name())
-    with ProcessPoolExecutor(chosen.jobs) as pool:
-        caught = {}
-        for one in pool.map(hunt, names, [chosen.schedules] * len(names)):
-            caught[one.name] = one
-            sys.stdout.write(f"{one.name:60} {one.schedules or 'not caught':>10} {one.cpu_s:7.1f} s  {one.by[:90]}\n")
-            sys.stdout.flush()
+    caught = {}
+    for one in hunt_all(chosen.names or list(by_name()), chosen.schedules, chosen.jobs):
+        caught[one.name] = one
+        sys.stdout.write(f"{one.name:60} {one.schedules or 'not caught':>10} {one.cpu_s:7.1f} s  {one.by[:90]}\n")
+        sys.stdout.flush()
     if not chosen.names:
         write_table(caught)
     return 0 if all(one.schedules for one in caught.values()) else 1
+
+
+def hunt_all(names: list[str], schedules_max: int, jobs: int) -> Iterable[Caught]:
+    """Hunt these mutants, in so many processes; yield how it went, in the order of the names."""
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(hunt, names, [schedules_max] * len(names))
 
 
 def write_table(caught: dict[str, Caught]) -> None:
@@ -123,7 +125,3 @@ def write_table(caught: dict[str, Caught]) -> None:
     head, _, rest = DOCUMENT.read_text().partition("<!-- table -->\n")
     _, _, tail = rest.partition("<!-- end of table -->\n")
     DOCUMENT.write_text("".join([head, "<!-- table -->\n", "\n".join(rows), "\n<!-- end of table -->\n", tail]))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
