@@ -73,7 +73,10 @@ class Caught:
 
 
 def hunt(name: str, schedules_max: int = SCHEDULES_MAX) -> Caught:
-    """Run schedules with the mutant of this name until one goes wrong."""
+    """Run schedules with the mutant of this name until one goes wrong.
+
+    What a mutant that fits the code no more raises is no catch, and raised again.
+    """
     mutant = by_name()[name]
     began = time.process_time()
     for number in range(schedules_max):
@@ -81,6 +84,8 @@ def hunt(name: str, schedules_max: int = SCHEDULES_MAX) -> Caught:
             mutant(patch)
             try:
                 run_schedule(number)
+            except (TypeError, AttributeError, NameError):
+                raise  # the mutant does not fit the code any more
             except Exception as error:
                 why = " ".join(f"{type(error).__name__}: {error}".split())
                 return Caught(name, number + 1, why, time.process_time() - began)

@@ -25,9 +25,9 @@ def members_of_a_user_batch_differ_in_stamp(patch: pytest.MonkeyPatch) -> None:
 def an_expired_write_is_left_out_of_what_a_write_replaces(patch: pytest.MonkeyPatch) -> None:
     plain = OpenBatch.add
 
-    def add(self, key, write, before):
+    def add(self, key, write, before, size_bytes=0):
         lasting = pack(w for w in each(before) if not w.expires_ms or w.expires_ms > write.stamp >> 16)
-        plain(self, key, write, before if lasting == before else lasting)
+        plain(self, key, write, before if lasting == before else lasting, size_bytes)
 
     patch.setattr(OpenBatch, "add", add)
 

@@ -47,11 +47,11 @@ def a_user_batch_is_cut_where_a_datagram_is_full(patch: pytest.MonkeyPatch) -> N
         add = OpenBatch.add
         outbox = self.outbox
 
-        def adding(batch, key, write, before):
+        def adding(batch, key, write, before, size_bytes=0):
             if outbox is not None and outbox.open is batch and batch.size_bytes > 300:
                 outbox.close_into(self.state.known)
                 batch = outbox.open
-            add(batch, key, write, before)
+            add(batch, key, write, before, size_bytes)
 
         with pytest.MonkeyPatch.context() as inner:
             inner.setattr(OpenBatch, "add", adding)

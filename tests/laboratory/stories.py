@@ -173,6 +173,19 @@ def a_newcomer_is_repaired_while_it_is_answered(seed: int) -> None:
     mesh.settle(within_s=30)
 
 
+def a_time_to_live_runs_out(seed: int) -> None:
+    """What has expired is dropped by everyone after the grace, and what lasts is not."""
+    mesh = met("abc", seed, Options(expiry_grace_s=2.0))
+    for number in range(12):
+        mesh.write(
+            "abc"[number % 3], f"key/{number}", number, ttl_s=mesh.rng.choice([1.0, 3.0]) if number % 4 else None
+        )
+    mesh.settle()
+    mesh.run(seconds=30)
+
+    assert all(len(node.replica.ledger.state.live) == 3 for node in mesh.nodes.values())
+
+
 STORIES: list[Story] = [
     a_newcomer_joins_while_others_write,
     an_answer_is_cut_in_the_middle,
@@ -189,4 +202,5 @@ STORIES: list[Story] = [
     a_newcomer_is_repaired_while_it_is_answered,
     peers.a_clock_is_thousands_of_years_off,
     peers.a_clock_is_fast_while_apart,
+    a_time_to_live_runs_out,
 ]
