@@ -13,31 +13,26 @@ from gossamer.wire.codec import decode_batch, encode_batch
 
 
 def a_closed_batch_is_cut_in_two(patch: pytest.MonkeyPatch) -> None:
-    plain = OpenBatch.close
+    plain = Outbox.close
 
     def close(self):
-        whole = plain(self)
-        if len(whole.writes) < 2:
-            return whole
-        until = whole.writes[0].sequence
-        self._rows = dict(zip(whole.keys[1:], whole.writes[1:], strict=True))
-        return replace(whole, until=until, keys=whole.keys[:1], writes=whole.writes[:1], past=_first(whole.past))
+        whole = self.open
+        if whole._shuffled or len(whole) < 2:
+            return plain(self)
+        (key, write), *others = whole._rows.items()
+        self.open = _part(whole.origin, whole.after, write.sequence, {key: write}, whole._past)
+        plain(self)
+        self.open = _part(whole.origin, write.sequence, whole.until, dict(others), whole._past)
+        return plain(self)
 
-    def close_both(self):
-        rest = self.open
-        encoded = _close(self)
-        if encoded is not None and encoded.until < rest.until:
-            self.open = OpenBatch(self.origin, encoded.until)
-            self.open._rows, self.open.until = rest._rows, rest.until
-        return encoded
-
-    _close = Outbox.close
-    patch.setattr(OpenBatch, "close", close)
-    patch.setattr(Outbox, "close", close_both)
+    patch.setattr(Outbox, "close", close)
 
 
-def _first(past: dict) -> dict:
-    return {0: past[0]} if 0 in past else {}
+def _part(origin: bytes, after: int, until: int, rows: dict, past: dict) -> OpenBatch:
+    part = OpenBatch(origin, after)
+    part._rows, part.until = rows, until
+    part._past = {key: dots for key, dots in past.items() if key in rows}
+    return part
 
 
 def a_user_batch_is_cut_where_a_datagram_is_full(patch: pytest.MonkeyPatch) -> None:
