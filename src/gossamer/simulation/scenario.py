@@ -24,6 +24,7 @@ from typing import Any, Protocol
 
 from ..crdt.writes import Key
 from ..errors import GossamerError
+from .oracle import Wrong
 
 
 class NoSuchFault(GossamerError, NotImplementedError):
@@ -80,8 +81,11 @@ class World(Protocol):
     def clone(self, name: str, twin: str) -> None:
         """Copy a running computer, memory and all."""
 
+    def remember(self, name: str) -> None:
+        """Take a snapshot of a virtual machine, memory and all."""
+
     def roll_back(self, name: str, by_s: float) -> None:
-        """Put a virtual machine back to what it was about `by_s` ago."""
+        """Put a virtual machine back to the latest snapshot that is at least `by_s` old."""
 
     def step_clock(self, name: str, by_ms: int) -> None:
         """Somebody sets the wall clock of a computer."""
@@ -103,6 +107,9 @@ class World(Protocol):
     def state(self, name: str) -> dict[Key, Any]:
         """Return all that is visible on that node."""
 
+    def sees(self, name: str) -> set[str]:
+        """Return the names of the peers that a node counts on."""
+
     # -- the network ----------------------------------------------------------------------------
 
     def partition(self, *sides: Iterable[str]) -> None:
@@ -120,6 +127,9 @@ class World(Protocol):
     def weather(self, **faults: Any) -> None:
         """Turn the faults of the network (the fields of `Weather`) from now on; those not named stay."""
 
+    def sent_bytes(self, name: str | None = None) -> int:
+        """Return how many bytes a node, or all together, have sent since the story began."""
+
     # -- time -----------------------------------------------------------------------------------
 
     def run(self, seconds: float) -> None:
@@ -135,6 +145,12 @@ class World(Protocol):
 
     def measure(self, figure: str, value: float) -> None:
         """Report a figure; its unit is the end of its name (`agreement_s`, `idle_bytes_per_s`)."""
+
+
+def expect(holds: object, what: str) -> None:
+    """Raise `Wrong`, saying `what` should hold, unless it does."""
+    if not holds:
+        raise Wrong(f"expected that {what}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,6 +263,10 @@ class Simulation:
         for observer in self.links.observers:
             observer.network(self.engine.now, text)
 
+    def sent_bytes(self, name: str | None = None) -> int:
+        """Return how many bytes of messages a node, or all together, have sent since the story began."""
+        return self.traffic.size_bytes(node=name)
+
     # -- words ----------------------------------------------------------------------------------
 
     def say(self, text: str) -> None:

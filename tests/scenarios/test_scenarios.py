@@ -1,0 +1,103 @@
+"""Every scenario holds, in the simulator, in its quick form; and the same seed tells it the same way."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gossamer.simulation import Simulation, Wrong
+from gossamer.simulation.catalogue import ScenarioError, find, home, scenarios
+from gossamer.simulation.scenario import expect
+
+ROOT = Path(__file__).parents[2]
+ALL = scenarios()
+QUICK = [name for name, one in ALL.items() if not one.slow and "simulated" in one.worlds]
+SLOW = [name for name, one in ALL.items() if one.slow and "simulated" in one.worlds]
+
+
+def play(name, seed):
+    one = ALL[name]
+    world = Simulation(seed, size=one.nodes)
+    one.play(world, **next(iter(one.variants.values())))
+    return world
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_scenario_holds_and_is_told_the_same_way_twice(name):
+    first, second = play(name, 1), play(name, 1)
+
+    assert first.journal.hash == second.journal.hash
+    assert first.figures == second.figures != {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SLOW)
+def test_a_long_scenario_holds(name):
+    assert play(name, 1).figures
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", QUICK)
+def test_a_scenario_holds_whatever_the_seed(name):
+    for seed in range(2, 12):
+        play(name, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "variant"), [(one.name, variant) for one in ALL.values() for variant in list(one.variants)[1:4]]
+)
+@pytest.mark.timeout(600)
+def test_a_stronger_variant_holds(name, variant):
+    one = ALL[name]
+    if variant in ("10k", "half a year"):
+        pytest.skip("takes minutes: run it with `gossamer simulate run`")
+
+    one.play(Simulation(1, size=one.nodes), **one.variants[variant])
+
+
+def test_every_situation_that_the_protocol_names_is_shown_somewhere():
+    table = (ROOT / "simulations" / "README.md").read_text()
+    shown = re.findall(r"^\| [^|]+ \| ([^ |]+) \|$", table, re.MULTILINE)
+    files = [where for where in shown if "/" in where]
+
+    assert {where for where in shown if "/" not in where} <= set(ALL)
+    assert set(ALL) - set(shown) <= {name for name in ALL if name.startswith("workload-")}
+    assert files
+    assert [where for where in files if not (ROOT / where).exists()] == []
+
+
+def test_a_broken_promise_is_said_in_words():
+    with pytest.raises(Wrong, match="expected that the door is shut"):
+        expect(False, "the door is shut")
+
+
+def test_every_file_is_named_after_its_scenario():
+    assert {path.stem.replace("_", "-") for path in home().glob("*.py")} == set(ALL)
+
+
+def test_a_scenario_that_is_not_there_is_named_beside_those_that_are():
+    with pytest.raises(ScenarioError, match=r"no scenario 'split-brian'; there are .*split-brain"):
+        find("split-brian")
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ("import nothing_like_this", "cannot be imported: ModuleNotFoundError"),
+        ("x = 1", "defines 0 scenarios"),
+        ("from gossamer.simulation.scenario import scenario\n@scenario(nodes=1)\ndef a(world): pass", "tells no story"),
+    ],
+)
+def test_a_file_that_is_no_scenario_is_named(tmp_path, source, complaint):
+    (tmp_path / "mine.py").write_text(source)
+
+    with pytest.raises(ScenarioError, match=rf"mine\.py.*{complaint}"):
+        scenarios(tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ScenarioError, match="nowhere"):
+        scenarios(tmp_path / "nowhere")
