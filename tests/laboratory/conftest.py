@@ -7,6 +7,6 @@ from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
 
-for room in ("crdt", "partitions", "protocol"):
+for room in ("crdt", "protocol"):
     if str(TESTS / room) not in sys.path:
         sys.path.append(str(TESTS / room))

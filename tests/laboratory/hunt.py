@@ -1,6 +1,6 @@
 """The laboratory that mutants are put into: numbered schedules, and how many it takes until one goes wrong.
 
-Schedule n is a pure function of n.  Of ten, six are random lives of a mesh, two are
+Schedule n is a pure function of n.  Of ten, six are random lives of the swarm, two are
 workloads under a nemesis, and two are stories of what random lives seldom come into.
 
     python tests/laboratory              hunt all mutants, and make the table of docs/explanation/mutants.md
@@ -20,10 +20,10 @@ from statistics import median
 
 import pytest
 from catalogue import MUTANTS, by_name
-from random_faults import RandomMesh
 from stories import STORIES
 
 from gossamer.simulation import Simulation
+from gossamer.simulation.swarm import play, schedule_of
 from gossamer.simulation.workloads import (
     AddRemoveSet,
     AtomicBatch,
@@ -46,7 +46,7 @@ def run_schedule(number: int) -> None:
     """Run one schedule.  Raise whatever it is by which something is noticed."""
     round_, turn = divmod(number, 10)
     if turn < 6:
-        RandomMesh(round_ * 6 + turn).live()
+        play(schedule_of(round_ * 6 + turn))
     elif turn < 8:
         _try_workload(round_ * 2 + turn - 6)
     else:
