@@ -25,16 +25,16 @@ from stories import STORIES
 from gossamer.simulation import Simulation
 from gossamer.simulation.swarm import play, schedule_of
 from gossamer.simulation.workloads import (
+    DEADLY,
     AddRemoveSet,
     AtomicBatch,
     CausalAppend,
     Nemesis,
     Register,
     SetFull,
+    expect,
     trial,
 )
-from gossamer.simulation.workloads.nemesis import DEADLY
-from gossamer.simulation.workloads.trial import expect
 
 SCHEDULES_MAX = 2000
 """When a mutant is said not to be caught."""

@@ -6,6 +6,9 @@ import pytest
 
 from gossamer.simulation import Simulation, Wrong
 from gossamer.simulation.workloads import (
+    DEADLY,
+    FAULTS,
+    PARTITIONS,
     AddRemoveSet,
     AtomicBatch,
     BalanceBank,
@@ -15,11 +18,10 @@ from gossamer.simulation.workloads import (
     Nemesis,
     Register,
     SetFull,
+    expect,
     record,
     trial,
 )
-from gossamer.simulation.workloads.nemesis import DEADLY, FAULTS, PARTITIONS
-from gossamer.simulation.workloads.trial import expect
 
 PROMISED = [SetFull, AddRemoveSet, Register, CausalAppend, AtomicBatch]
 QUIET: tuple[str, ...] = ()

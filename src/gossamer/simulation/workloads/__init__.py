@@ -16,12 +16,15 @@ from .atomic_batch import AtomicBatch
 from .bank import BalanceBank, LedgerBank
 from .causal_append import CausalAppend
 from .history import Call, History, Operation, Verdict
-from .nemesis import Nemesis
+from .nemesis import DEADLY, FAULTS, PARTITIONS, Nemesis
 from .register import Register
 from .set_full import SetFull
-from .trial import Workload, record, trial
+from .trials import Workload, expect, record, trial
 
 __all__ = [
+    "DEADLY",
+    "FAULTS",
+    "PARTITIONS",
     "AddRemoveSet",
     "AtomicBatch",
     "BalanceBank",
@@ -35,6 +38,7 @@ __all__ = [
     "SetFull",
     "Verdict",
     "Workload",
+    "expect",
     "record",
     "trial",
 ]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from gossamer.simulation.scenario import World, scenario
-from gossamer.simulation.workloads import Nemesis, SetFull, trial
-from gossamer.simulation.workloads.nemesis import DEADLY, FAULTS
-from gossamer.simulation.workloads.trial import expect
+from gossamer.simulation.workloads import DEADLY, FAULTS, Nemesis, SetFull, expect, trial
 
 
 @scenario(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from gossamer.simulation.scenario import World, scenario
-from gossamer.simulation.workloads import Register, trial
-from gossamer.simulation.workloads.trial import expect
+from gossamer.simulation.workloads import Register, expect, trial
 
 
 @scenario(nodes=5, seconds=60)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from gossamer.simulation import Wrong
 from gossamer.simulation.scenario import World, scenario
-from gossamer.simulation.workloads import BalanceBank, LedgerBank, Nemesis, trial
-from gossamer.simulation.workloads.nemesis import PARTITIONS
+from gossamer.simulation.workloads import PARTITIONS, BalanceBank, LedgerBank, Nemesis, trial
 
 
 @scenario(nodes=5, variants={"": {"ledger": False}, "ledger": {"ledger": True}}, seconds=60)
