@@ -325,8 +325,9 @@ def every_write_closes_its_batch(patch: pytest.MonkeyPatch) -> None:
     plain = Outbox.add
 
     def add(self, key, write, before, known):
-        plain(self, key, write, before, known)
+        told = plain(self, key, write, before, known)
         self.close_into(known)
+        return told
 
     patch.setattr(Outbox, "add", add)
 
