@@ -133,6 +133,11 @@ def cli_page() -> list[str]:
         own = list(arguments_of(one))
         lines += ["| argument | |", "|---|---|", *own, ""] if own else []
         lines += [paragraph(verb.details), ""] if verb.details else []
+        for action in one._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for name, sub in action.choices.items():
+                    lines += [f"### {verb.name} {name}", "", f"{sub.description}", ""]
+                    lines += ["| argument | |", "|---|---|", *arguments_of(sub), ""]
     return lines
 
 
@@ -140,6 +145,9 @@ def arguments_of(one: argparse.ArgumentParser) -> Iterator[str]:
     """Yield a row for each argument of a verb."""
     for action in one._actions:
         if action.help == argparse.SUPPRESS or "--help" in action.option_strings:
+            continue
+        if isinstance(action, argparse._SubParsersAction):
+            yield f"| `{action.metavar}` | {', '.join(action.choices)}: see below |"
             continue
         metavar = action.metavar if isinstance(action.metavar, str) else action.dest.upper()
         takes = action.nargs != 0

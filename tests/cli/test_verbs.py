@@ -24,7 +24,7 @@ ANSWERED_AT_ONCE = {
     "config": [],
     "version": [],
 }
-TAKES_LONG = {"demo"}
+TAKES_LONG = {"demo", "simulate"}
 """Verbs whose JSON is read in a test of their own."""
 
 

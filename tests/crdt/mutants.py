@@ -233,9 +233,9 @@ def batch_applied_member_by_member(patch: pytest.MonkeyPatch) -> None:
 def coalesced_past_dropped(patch: pytest.MonkeyPatch) -> None:
     add = OpenBatch.add
 
-    def forgetful(self: OpenBatch, key: Key, write: Write, before: Held) -> None:
+    def forgetful(self: OpenBatch, key: Key, write: Write, before: Held, size_bytes: int = 0) -> None:
         earlier = self._rows.get(key)
-        add(self, key, write, before)
+        add(self, key, write, before, size_bytes)
         if earlier is not None:
             self._past[key] = tuple(w.dot for w in each(before) if w != earlier)
 

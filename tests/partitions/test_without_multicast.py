@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from scenes import fill
 
+from gossamer.simulation.schedule import NodePlan, Schedule, Step
+from gossamer.simulation.swarm import Player
+
 
 def isolated(mesh, count: int, *, knows: bool):
     """Nodes that know the address of the first; `knows` whether they can tell that there is no multicast."""
@@ -118,3 +121,20 @@ def test_a_restarted_peer_is_not_called_again_and_again_for_its_dead_run(mesh):
 
     assert all(len(mesh.nodes[name].replica.exchanges.links) <= 2 * 3 for name in names)
     assert all(mesh.sees(name) == set(names) - {name} for name in names)
+
+
+def test_those_who_are_pushed_to_before_they_were_found_deaf_are_told_of_each_other_all_the_same():
+    """Found by life 326 of the swarm: who was pushed to, because there was much to send, passed for one told."""
+    schedule = Schedule(
+        seed=326,
+        nodes=(NodePlan("n0", 3_600_000, multicast=False), NodePlan("n1", multicast=False, knows_first=True)),
+        steps=(
+            Step("join", ("n2", 3_600_000, False, True), then_s=0.02),
+            Step("write", ("n0", "key/1", 1, None)),
+        ),
+    )
+    player = Player(schedule)
+    player.safety()
+    player.liveness()
+
+    assert player.world.sees("n1") == {"n0", "n2"}

@@ -5,10 +5,18 @@ from __future__ import annotations
 from argparse import SUPPRESS, Action, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 
 from .. import __version__
-from . import demo, doctor, keys, peers, setup, watching
-from .verb import Verb
+from . import demo, doctor, keys, peers, setup, simulate, watching
+from .verb import Verb, seconds
 
-VERBS: tuple[Verb, ...] = (*demo.VERBS, *peers.VERBS, *keys.VERBS, *watching.VERBS, *doctor.VERBS, *setup.VERBS)
+VERBS: tuple[Verb, ...] = (
+    *demo.VERBS,
+    *peers.VERBS,
+    *keys.VERBS,
+    *watching.VERBS,
+    *doctor.VERBS,
+    *simulate.VERBS,
+    *setup.VERBS,
+)
 
 EXIT_CODES = """\
 exit codes: 0 ok; 1 not found, or condition false; 2 usage; 3 no mesh or peer reached;
@@ -67,21 +75,10 @@ def _add_shared(parser: ArgumentParser, *, joins: bool, timeout: str, hidden: bo
     add("-v", "--verbose", action="count", default=0, help="log what happens to stderr; -vv for more")
 
 
-def seconds(text: str) -> float:
-    """Return a number of seconds, 0 or more."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < 1e9:
-        raise ArgumentTypeError(f"{text!r} is no number of seconds")
-    return number
-
-
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise ArgumentTypeError(f"{text!r} is no port; it is a number from 1 to 65535")
     return int(text)
 
 
-__all__ = ["VERBS", "Action", "Namespace", "parser", "seconds"]
+__all__ = ["VERBS", "Action", "Namespace", "parser"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -51,3 +51,14 @@ class Verb:
     """Whether it takes part in a mesh, and so takes the options that say in which."""
     timeout: str = "seconds to wait for a peer, and for an answer (default: 3)"
     """What --timeout means here; "" where there is nothing to wait for."""
+
+
+def seconds(text: str) -> float:
+    """Return a number of seconds, 0 or more."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1e9:
+        raise ArgumentTypeError(f"{text!r} is no number of seconds")
+    return number

@@ -114,7 +114,7 @@ class Dissemination:
     # -- members that multicast does not reach ----------------------------------------------------
 
     def stay_linked(self, now: float) -> list[tuple[Member, Link]]:
-        """See that those whom multicast does not reach have streams; return the (member, stream) that are new to it.
+        """See that those whom multicast does not reach have streams; return those who must be told of the others.
 
         Beyond `push_peers_max` of them, each is linked to a few, and they tell each other.
         """
@@ -125,9 +125,11 @@ class Dissemination:
             link = self._exchanges.link_of(member)
             if link is None:
                 self._exchanges.connect(member.stream_address, now)
-            elif link.cursor is None and link.boot is not None:
-                self.stream_to(member, link)
-                fresh.append((member, link))
+            elif link.boot is not None:
+                if link.cursor is None:
+                    self.stream_to(member, link)
+                if not link.told_of_others:  # it may be pushed to already, because we had much to send
+                    fresh.append((member, link))
         return fresh
 
     def stream_to(self, member: Member, link: Link) -> None:

@@ -136,6 +136,7 @@ class Introductions:
 
     def tell_of_others(self, member: Member, link: Link) -> None:
         """One whom multicast does not reach is told where all others are."""
+        link.told_of_others = True
         known = [
             (other.boot, *other.stream_address)
             for other in self._replica.membership.alive()

@@ -148,7 +148,7 @@ def sweep(
         if not waiting:
             return
         done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-        for future in done:
+        for future in [future for future in waiting if future in done]:  # in the order in which they were begun
             job = waiting.pop(future)
             try:
                 yield future.result()
