@@ -11,6 +11,7 @@ import pytest
 
 from gossamer.crdt.open_batch import OpenBatch
 from gossamer.simulation import Wrong
+from gossamer.simulation.promises import Silence
 from gossamer.simulation.schedule import NodePlan, Schedule, ScheduleError, Step
 from gossamer.simulation.shrinking import failure_of, shrink
 from gossamer.simulation.swarm import Player, play, schedule_of
@@ -107,7 +108,7 @@ def test_what_does_not_fail_is_not_shrunk():
 
 
 def test_a_mesh_that_finds_no_rest_is_wrong(monkeypatch):
-    monkeypatch.setattr(Player, "_unrest", lambda self: "not silent")
+    monkeypatch.setattr(Silence, "_unrest", lambda self, simulation: "not silent")
 
     with pytest.raises(Wrong, match="not silent"):
         play(Schedule(1, (NodePlan("n0"), NodePlan("n1")), (Step("wait", (), 1.0),)))

@@ -41,7 +41,6 @@ class Outbox:
     __slots__ = (
         "_budget_at",
         "_options",
-        "_ring_bytes",
         "_tokens_bits",
         "alone",
         "closed_bytes",
@@ -51,6 +50,7 @@ class Outbox:
         "origin",
         "pushing",
         "ring",
+        "ring_bytes",
         "tag",
         "tags",
         "writers",
@@ -71,7 +71,8 @@ class Outbox:
         self.multicast_until = 0
         self.pushing = False
         self.writers = 1
-        self._ring_bytes = 0
+        self.ring_bytes = 0
+        """Of the batches in the ring."""
         self._options = options
         self._tokens_bits = self._burst_bits()
         self._budget_at: float | None = None
@@ -117,7 +118,7 @@ class Outbox:
             self.open = OpenBatch(self.origin, head)
             self.closed_until = self.multicast_until = head
             self.ring.clear()
-            self._ring_bytes = 0
+            self.ring_bytes = 0
             known.mark(self.origin, self.tag)
 
     def close(self) -> EncodedBatch | None:
@@ -132,10 +133,10 @@ class Outbox:
                 del self.tags[old]
         self.open = OpenBatch(self.origin, encoded.until)
         self.ring.append(encoded)
-        self._ring_bytes += len(encoded.data)
+        self.ring_bytes += len(encoded.data)
         self.closed_bytes += len(encoded.data)
-        while self._ring_bytes > self._options.batch_ring_bytes and len(self.ring) > 1:
-            self._ring_bytes -= len(self.ring.popleft().data)
+        while self.ring_bytes > self._options.batch_ring_bytes and len(self.ring) > 1:
+            self.ring_bytes -= len(self.ring.popleft().data)
         return encoded
 
     def close_into(self, known: VectorClock) -> None:

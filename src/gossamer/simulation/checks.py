@@ -21,9 +21,11 @@ from ..crdt.dots import Dot, Origin
 from ..crdt.writes import Held, Key, Replaced, Write, each
 from ..protocol.effects import Forked, Notice
 from .oracle import Oracle, Wrong
+from .promises import Check, MemoryBounds, OriginOrder, ReadYourWrites
 
 if TYPE_CHECKING:
     from .node import Node
+    from .simulation import Simulation
 
 CREDIT_KEYS = 4
 """All keys of a node are compared once so many times their number were, singly."""
@@ -34,6 +36,7 @@ class Checks:
 
     def __init__(self) -> None:
         self.oracle = Oracle()
+        self.promises: tuple[Check, ...] = (ReadYourWrites(), OriginOrder(), MemoryBounds())
         self.honest = True
         self.steps = 0
         self.compared_keys = 0
@@ -43,6 +46,10 @@ class Checks:
         self._credit: Counter[str] = Counter()
         self._latest_ms = 0
         """The latest that any node's clock has shown: what has not expired by then, nobody may have dropped."""
+
+    def add(self, check: Check) -> None:
+        """Feed one more check from now on."""
+        self.promises = (*self.promises, check)
 
     # -- what happens ---------------------------------------------------------------------------
 
@@ -60,6 +67,8 @@ class Checks:
             heads, before = node.replica.ledger.state.known.heads, self._heads[node.name]
             self._touched[node.name].update(self.oracle.written(origin, before.get(origin, 0), heads[origin]))
             before[origin] = heads[origin]
+        for check in self.promises:
+            check.wrote(node, ((key, write) for key, write, _ in batch))
         self.step(node)
 
     def replaced(self, node: Node, mirror: dict[Key, Held], replaced: Sequence[Replaced]) -> None:
@@ -91,6 +100,8 @@ class Checks:
         known, touched = node.replica.ledger.state.known, self._touched[node.name]
         if self.oracle.expiring and node.corrected_ms > self._latest_ms:
             self._latest_ms = node.corrected_ms
+        for check in self.promises:
+            check.stepped(node)
         digest = known.digest()  # 16 bytes stand for a thousand origins; `all_of` sees that they do so truly
         if not touched and digest == self._digests.get(node.name):
             return
@@ -166,6 +177,13 @@ class Checks:
                 raise Wrong(f"{node.name} lost {write} of {key!r}")
 
     # -- the end --------------------------------------------------------------------------------
+
+    def agreed(self, simulation: Simulation) -> None:
+        """All living nodes agree: compare every key of each, and let every check look."""
+        for node in simulation.alive():
+            self.all_of(node)
+        for check in self.promises:
+            check.agreed(simulation)
 
     def difference(self, nodes: Sequence[Node]) -> str:
         """Return in words what keeps `nodes` from agreeing; nothing if they agree."""

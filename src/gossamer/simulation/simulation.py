@@ -300,8 +300,11 @@ class Simulation:
             if self.engine.now - began >= within_s:
                 raise Wrong(f"no agreement within {within_s} s: {difference}")
             self.run(LOOK_S)
-        for node in self.alive(among):
-            self.checks.all_of(node)
+        if among is None:
+            self.checks.agreed(self)
+        else:
+            for node in self.alive(among):
+                self.checks.all_of(node)
         return self.engine.now - began
 
     def difference(self, among: Iterable[str] | None = None) -> str:

@@ -16,16 +16,13 @@ from typing import Any
 
 from ..crdt.writes import Key
 from ..options import Options
-from .oracle import Wrong
+from .promises import Silence
 from .result import Result
 from .schedule import NodePlan, Schedule, Step
 from .simulation import Simulation
 
 NODES_MAX = 7
 AGREE_WITHIN_S = 60.0
-SILENT_WITHIN_S = 60.0
-LOOKS_S = 10.0
-"""Silence is told from nothing but beacons within so long."""
 
 FAULTS = {
     "split": 4, "cut": 3, "heal": 5, "break_stream": 4, "lose": 3, "disturb": 3, "burst": 2, "slow": 2,
@@ -186,7 +183,8 @@ class Player:
         world.weather(loss=0.0, burst_loss=0.0, doubling=0.0, disorder=0.0, bandwidth_bits_per_s=400e6)
         self._revive_first()
         took_s = world.settle(within_s=AGREE_WITHIN_S)
-        self._rest()
+        Silence().judge(world)
+        world.settle(within_s=1)
         return took_s
 
     def _revive_first(self) -> None:
@@ -194,27 +192,6 @@ class Player:
         first = next(iter(self.world.nodes), None)
         if first is not None and not self.world.nodes[first].is_up:
             self.world.restart(first)
-
-    def _rest(self) -> None:
-        began, why = self.world.now, ""
-        while self.world.now - began < SILENT_WITHIN_S:
-            self.world.traffic.clear()
-            self.world.run(LOOKS_S)
-            why = self._unrest()
-            if not why:
-                self.world.settle(within_s=1)
-                return
-        raise Wrong(why)
-
-    def _unrest(self) -> str:
-        kinds = self.world.traffic.kinds() - {"beacon"}
-        if kinds:
-            return f"not silent {SILENT_WITHIN_S:g} s after all agreed: {', '.join(sorted(kinds))}"
-        awake = {node.name for node in self.world.alive()}
-        for name in sorted(awake):
-            if self.world.sees(name) != awake - {name}:
-                return f"{name} sees {sorted(self.world.sees(name))}, there are {sorted(awake)}"
-        return ""
 
     def _up(self, *names: str) -> bool:
         return all(name in self.world.nodes and self.world.nodes[name].is_awake for name in names)
