@@ -35,8 +35,10 @@ def test_a_log_that_is_out_of_order_is_wrong():
     [log] = state.logs.values()
     log.sequences[-1], log.sequences[-2] = log.sequences[-2], log.sequences[-1]
 
+    mesh.write("a", "one more", 1)
+
     with pytest.raises(Wrong, match="applied"):
-        mesh.write("a", "one more", 1)
+        mesh.run(seconds=1)
 
 
 def test_a_ring_that_is_never_shortened_is_wrong():
