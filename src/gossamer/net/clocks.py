@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 
 def wall_ms() -> int:
     """Return the wall clock, in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The two clocks that a peer reads: those of this machine, or for tests others."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    """Seconds since any moment.  Never goes back, and passes as the loop's own time does."""
+    wall_ms: Callable[[], int] = wall_ms
+    """Milliseconds since 1970, as far as this machine knows."""
