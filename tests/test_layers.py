@@ -51,7 +51,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "blocking": {"handle", "settings", "threads", "views"},
     "aio": {"mesh", "handle", "living", "settings", "views"},
     "diagnose": {"handle", "settings", "blocking", "mesh", "net", "wire"},
-    "simulation": {"protocol", "wire", "crdt", "net.transport", "views"},
+    "simulation": {
+        "protocol",
+        "wire",
+        "crdt",
+        "net",
+        "views",
+        "arguments",
+        "surroundings",
+        "handle",
+        "blocking",
+        "mesh",
+    },
     "contrib": {"", "diagnose", "settings", "simulation", "net.faults"},
     "compat": {"", "diagnose", "settings", "simulation", "net.faults"},
     "cli": {"", "diagnose", "settings", "simulation", "net.faults", "blocking", "mesh", "handle", "living", "views"},
@@ -63,7 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 PURE = {"crdt", "wire", "protocol"}
 IMPURE_MODULES = {"time", "socket", "threading", "os", "trio", "secrets", "asyncio", "subprocess", "ssl", "select"}
 ONLY_IN = {
-    "trio": {"net", "mesh", "threads", "living", "aio", "cli", "diagnose", "contrib"},
+    "trio": {"net", "mesh", "threads", "living", "aio", "cli", "diagnose", "contrib", "simulation.memory_transport"},
     "zeroconf": {"net.zeroconf_session"},
     "ifaddr": {"net.interfaces"},
     "socket": {"net", "boot", "diagnose", "cli"},
