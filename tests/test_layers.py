@@ -63,7 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "blocking",
         "mesh",
     },
-    "contrib": {"", "diagnose", "settings", "simulation", "net.faults"},
+    "contrib": {"", "surroundings", "diagnose", "settings", "simulation", "net.faults"},
     "compat": {"", "diagnose", "settings", "simulation", "net.faults"},
     "cli": {"", "diagnose", "settings", "simulation", "net.faults", "blocking", "mesh", "handle", "living", "views"},
     "": {"blocking", "mesh", "aio", "peers", "status", "views", "wire.registered", "cache"},
@@ -74,7 +74,19 @@ MAY_IMPORT: dict[str, set[str]] = {
 PURE = {"crdt", "wire", "protocol"}
 IMPURE_MODULES = {"time", "socket", "threading", "os", "trio", "secrets", "asyncio", "subprocess", "ssl", "select"}
 ONLY_IN = {
-    "trio": {"net", "mesh", "threads", "living", "aio", "cli", "diagnose", "contrib", "simulation.memory_transport"},
+    "trio": {
+        "net",
+        "mesh",
+        "threads",
+        "living",
+        "aio",
+        "cli",
+        "diagnose",
+        "contrib",
+        "simulation.memory_lan",
+        "simulation.memory_streams",
+        "simulation.memory_transport",
+    },
     "zeroconf": {"net.zeroconf_session"},
     "ifaddr": {"net.interfaces"},
     "socket": {"net", "boot", "diagnose", "cli"},
