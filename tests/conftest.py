@@ -20,6 +20,8 @@ import pytest
 
 from gossamer.options import Options
 
+pytest_plugins = ["pytester"]  # which pytest takes from here alone; tests/contrib needs it
+
 QUICK = Options(
     beacon_interval_s=0.2,
     settle_s=0.03,

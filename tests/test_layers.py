@@ -25,7 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "views": {"protocol", "crdt", "wire.values", "wire.keys"},
     "cache": {"wire", "crdt"},
     "forking": set(),
-    "arguments": {"net", "wire"},
+    "surroundings": {"net"},
+    "arguments": {"net", "surroundings", "wire"},
     "boot": {"arguments", "net", "protocol", "wire"},
     "peers": {"protocol", "crdt"},
     "status": {"peers", "protocol"},
@@ -50,8 +51,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "blocking": {"handle", "settings", "threads", "views"},
     "aio": {"mesh", "handle", "living", "settings", "views"},
     "diagnose": {"handle", "settings", "blocking", "mesh", "net", "wire"},
-    "simulation": {"protocol", "wire", "crdt", "net.transport", "views"},
-    "contrib": {"", "diagnose", "settings", "simulation", "net.faults"},
+    "simulation": {
+        "protocol",
+        "wire",
+        "crdt",
+        "net",
+        "views",
+        "arguments",
+        "surroundings",
+        "handle",
+        "blocking",
+        "mesh",
+    },
+    "contrib": {"", "surroundings", "diagnose", "settings", "simulation", "net.faults"},
     "compat": {"", "diagnose", "settings", "simulation", "net.faults"},
     "cli": {"", "diagnose", "settings", "simulation", "net.faults", "blocking", "mesh", "handle", "living", "views"},
     "": {"blocking", "mesh", "aio", "peers", "status", "views", "wire.registered", "cache"},
@@ -59,13 +71,25 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """Room -> the rooms and modules it may import, besides `errors`, `options` and itself; "" is gossamer/__init__."""
 
-PROGRAMS = {"simulation.rig.actor": {"", "net.clocks"}}
+PROGRAMS = {"simulation.rig.actor": {"", "net.clocks", "surroundings"}}
 """Modules that run as processes of their own, as any user's program does, and are imported by nobody."""
 
 PURE = {"crdt", "wire", "protocol"}
 IMPURE_MODULES = {"time", "socket", "threading", "os", "trio", "secrets", "asyncio", "subprocess", "ssl", "select"}
 ONLY_IN = {
-    "trio": {"net", "mesh", "threads", "living", "aio", "cli", "diagnose", "contrib"},
+    "trio": {
+        "net",
+        "mesh",
+        "threads",
+        "living",
+        "aio",
+        "cli",
+        "diagnose",
+        "contrib",
+        "simulation.memory_lan",
+        "simulation.memory_streams",
+        "simulation.memory_transport",
+    },
     "zeroconf": {"net.zeroconf_session"},
     "ifaddr": {"net.interfaces"},
     "socket": {"net", "boot", "diagnose", "cli"},

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .errors import ConfigurationError
-from .net.host_key import host_key
 from .net.sockets import DEFAULT_PORT
 from .net.transport import Address, Network
 from .options import Options
+from .surroundings import Surroundings, current_surroundings
 from .wire.secret import MeshKeys, derive_keys, host_keys, insecure_keys
 
 NICKNAME_CHARACTERS_MAX = 64
@@ -29,6 +29,7 @@ class Arguments:
     nickname: str | None = None
     wrap: Callable[[Network], Network] | None = None
     """For tests and the demo: what stands between the driver and the sockets, such as `net.faults`."""
+    surroundings: Surroundings = field(default_factory=current_surroundings)
 
     def __post_init__(self) -> None:
         if self.secret is not None and self.insecure_lan:
@@ -48,7 +49,7 @@ class Arguments:
         """Return the keys of this mesh: from the secret, or for this host and user alone."""
         if self.secret is not None:
             return derive_keys(self.secret, self.name)
-        return insecure_keys(self.name) if self.insecure_lan else host_keys(host_key(), self.name)
+        return insecure_keys(self.name) if self.insecure_lan else host_keys(self.surroundings.host_key(), self.name)
 
     @property
     def host_only(self) -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import atexit
 import sys
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -134,19 +133,23 @@ class BlockingMesh(MeshHandle):
         poked = threading.Event()
         self._watchers.await_change(poked.set)
         try:
-            deadline = None if timeout is None else time.monotonic() + timeout
+            deadline = None if timeout is None else self.clock.monotonic() + timeout
             while True:
                 poked.clear()
                 found = ready()
                 if found:
                     return found
                 self._check_open()
-                left = None if deadline is None else deadline - time.monotonic()
+                left = None if deadline is None else deadline - self.clock.monotonic()
                 if left is not None and left <= 0:
                     raise MeshTimeout(f"waited {timeout} s for {what()}; {self.status().why}")
-                wait_for(poked, left)
+                self._rest(poked, left)
         finally:
             self._watchers.await_no_more(poked.set)
+
+    def _rest(self, event: threading.Event, seconds: float | None = None) -> None:
+        """Let the calling thread wait, for as long as it may."""
+        wait_for(event, seconds)
 
     # -- watching ---------------------------------------------------------------------------------
 
@@ -234,7 +237,7 @@ class BlockingChanges:
                     return change
             if self._mesh._closed or self._feed not in self._mesh._watchers.feeds:
                 raise StopIteration
-            wait_for(self._ready)
+            self._mesh._rest(self._ready)
 
     def close(self) -> None:
         """Watch no more."""
@@ -272,7 +275,9 @@ def join(
     Raises ConfigurationError, SecretError or NetworkError, and says what to do.  A missing
     network is no error: peers meet when it appears.
     """
-    return BlockingMesh(arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname))
+    arguments = arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname)
+    mesh: BlockingMesh = (arguments.surroundings.join or BlockingMesh)(arguments)
+    return mesh
 
 
 # -- the end of the program -----------------------------------------------------------------------

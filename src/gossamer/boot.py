@@ -6,14 +6,12 @@ import os
 import random
 import socket
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from .arguments import Arguments
 from .net.certificates import new_identity
 from .net.driver import Driver
-from .net.sockets import open_network
 from .net.transport import Network
 from .protocol.effects import Notice
 from .protocol.ledger import Ledger, Observer
@@ -47,8 +45,9 @@ def new_boot(arguments: Arguments, ledger: Ledger | None, observer: Observer, ho
     """Open sockets and make a replica on them, over `ledger` or an empty one; if that fails, nothing stays open."""
     keys = arguments.keys()
     identity = new_identity(keys)
-    boot = int(time.time()).to_bytes(4, "big") + os.urandom(BOOT_BYTES - 4)
-    network: Network = open_network(
+    clock = arguments.surroundings.clock
+    boot = (clock.wall_ms() // 1000).to_bytes(4, "big") + os.urandom(BOOT_BYTES - 4)
+    network = arguments.surroundings.open_network(
         identity=identity,
         host_only=arguments.host_only,
         interfaces=arguments.interfaces,
@@ -65,12 +64,14 @@ def new_boot(arguments: Arguments, ledger: Ledger | None, observer: Observer, ho
             random.SystemRandom(),
             lock=threading.Lock(),
             observer=observer,
-            now=time.monotonic(),
+            now=clock.monotonic(),
             multicast=network.has_multicast,
             ledger=ledger,
         )
         sealer = Sealer([keys], boot, os.urandom)
-        driver = Driver(replica, network, sealer, arguments.options, hooks.on_notice, hooks.on_tick, hooks.on_heard)
+        driver = Driver(
+            replica, network, sealer, arguments.options, hooks.on_notice, hooks.on_tick, hooks.on_heard, clock
+        )
     except BaseException:
         network.close()
         raise

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, overload
@@ -19,7 +18,6 @@ from .crdt.waiting import Waiting
 from .crdt.writes import each
 from .errors import MeshClosed
 from .forking import tell_of_forks
-from .net.clocks import wall_ms
 from .peers import Directory, Peer
 from .protocol.effects import ClockSkew, Forked, Joined, Left, Notice, Rejoined
 from .protocol.ledger import Ledger
@@ -42,6 +40,7 @@ class MeshHandle(MeshMapping):
     def __init__(self, arguments: Arguments) -> None:
         self.arguments = arguments
         self.options = arguments.options
+        self.clock = arguments.surroundings.clock
         self.linger_s = self.options.linger_s
         """How long saying goodbye may take."""
         self.is_forked = False
@@ -58,7 +57,8 @@ class MeshHandle(MeshMapping):
         """The latest return after a long absence, if there was one."""
         self._watchers = Watchers(self.seen_ms, self._directory.writer)
         self._assemble(None)
-        super().__init__(self._ledger, arguments.name, wall_ms, self.seen_ms, self.driver.wrote, self._directory.writer)
+        wall_ms, writer_of = self.clock.wall_ms, self._directory.writer
+        super().__init__(self._ledger, arguments.name, wall_ms, self.seen_ms, self.driver.wrote, writer_of)
         self._watchers.mapping = self
         self._listeners = Listeners(self._watchers)
         self._feed = Feed(self.options.changes_max, self._wake_listeners, self._listeners.wanted)
@@ -80,11 +80,11 @@ class MeshHandle(MeshMapping):
             self._ledger.joining = None  # the streams that it came by are gone
         self._assemble(self._ledger)
         for dot in self._questions:
-            self.replica.ask_settled(*dot, time.monotonic())
+            self.replica.ask_settled(*dot, self.clock.monotonic())
 
     def seen_ms(self) -> int:
         """Return the time by which writes expire: our wall clock, put right by what peers' clocks say."""
-        return wall_ms() + self.replica.membership.offset_ms()
+        return self.clock.wall_ms() + self.replica.membership.offset_ms()
 
     # -- hooks of the doors ---------------------------------------------------------------------
 
@@ -223,7 +223,7 @@ class MeshHandle(MeshMapping):
     def status(self) -> Status:
         """Return how this peer is doing: whom it sees, who is behind, and why."""
         self._before_use()
-        now = time.monotonic()
+        now = self.clock.monotonic()
         rows = peer_statuses(self._directory, now)
         return Status(
             self.name,
@@ -275,7 +275,7 @@ class MeshHandle(MeshMapping):
         """Ask the others to confirm that they know these writes.  In the loop."""
         for dot in dots:
             self._questions[dot] += 1
-            self.replica.ask_settled(*dot, time.monotonic())
+            self.replica.ask_settled(*dot, self.clock.monotonic())
         self.driver.perform()
 
     def _forget(self, dots: Iterable[tuple[Origin, int]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -89,16 +88,17 @@ def _lone(error: BaseException) -> BaseException:
 async def take_part(handle: MeshHandle, nursery: trio.Nursery) -> None:
     """Start, and return once caught up with who was found within `settle_s`, or alone."""
     await nursery.start(handle.driver.run)
-    nursery.start_soon(_look_on_disk, handle)
     for text in handle.arguments.peers:
         nursery.start_soon(_try_static, handle, text)
-    if not handle.arguments.host_only:
-        nursery.start_soon(_discover, handle)
-    started = time.monotonic()
+    if handle.arguments.surroundings.looks_around:
+        nursery.start_soon(_look_on_disk, handle)
+        if not handle.arguments.host_only:
+            nursery.start_soon(_discover, handle)
+    started = handle.clock.monotonic()
     replica, options = handle.replica, handle.options
     with trio.move_on_after(options.join_timeout_s):
         while True:
-            now = time.monotonic()
+            now = handle.clock.monotonic()
             waited_s = now - started
             calling = waited_s < ANSWER_S and not replica.membership.members and _is_calling(handle, started)
             if waited_s >= options.settle_s and not calling and not replica.catching_up(now):
@@ -140,7 +140,7 @@ async def _look_on_disk(handle: MeshHandle) -> None:
         while True:
             for hint in neighbours(tag, own_boot=identity.boot):
                 if hint.boot not in handle.replica.membership.members:
-                    handle.replica.hint(hint.stream_address, time.monotonic())
+                    handle.replica.hint(hint.stream_address, handle.clock.monotonic())
             handle.driver.perform()
             await trio.sleep(LOOK_ON_DISK_S)
     finally:
@@ -161,7 +161,7 @@ async def _try_static(handle: MeshHandle, text: str) -> None:
                 logger.warning("the static peer %r has no address: %s; trying again", text, error)
             found = []
         for address in found:
-            handle.replica.hint(address, time.monotonic(), static=True)
+            handle.replica.hint(address, handle.clock.monotonic(), static=True)
         handle.driver.perform()
         await trio.sleep(RESOLVE_AGAIN_S)
 
@@ -171,7 +171,7 @@ async def _discover(handle: MeshHandle) -> None:
     from .net.discovery import discover
 
     def hint(address: tuple[str, int]) -> None:
-        handle.replica.hint(address, time.monotonic())
+        handle.replica.hint(address, handle.clock.monotonic())
         handle.driver.perform()
 
     await discover(

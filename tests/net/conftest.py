@@ -12,6 +12,8 @@ from gossamer.net.certificates import Identity, new_identity
 from gossamer.net.sockets import SocketNetwork, open_network
 from gossamer.net.transport import Address, Network
 from gossamer.options import Options
+from gossamer.simulation.memory_lan import MemoryLan
+from gossamer.simulation.memory_transport import MemoryNetwork
 from gossamer.wire.secret import host_keys
 
 OpenNetwork = Callable[..., SocketNetwork]
@@ -92,6 +94,22 @@ def network_on_host(identities: list[Identity], group_port: int) -> Iterator[Ope
 
     yield open_one
     for network in opened:
+        network.close()
+
+
+@pytest.fixture
+def network_in_memory(identities: list[Identity]) -> Iterator[Callable[..., MemoryNetwork]]:
+    """The same, as hosts of their own on a LAN in memory."""
+    lan = MemoryLan()
+
+    def open_one(
+        options: Options | None = None, identity: Identity | None = None, port: int | None = None
+    ) -> MemoryNetwork:
+        identity = identity or identities[len(lan.networks) % len(identities)]
+        return lan.open_network(identity=identity, port=port, options=options)
+
+    yield open_one
+    for network in lan.networks.values():
         network.close()
 
 

@@ -14,7 +14,7 @@ import pytest
 import trio
 import trio.lowlevel
 
-from gossamer.net.clocks import wall_ms
+from gossamer.net.clocks import Clock, wall_ms
 from gossamer.net.driver import FOREIGN_MAX, Driver
 from gossamer.net.faults import FaultyNetwork
 from gossamer.options import Options
@@ -64,7 +64,7 @@ class Peer:
         )
         self.sealer = Sealer([KEYS], self.boot, os.urandom)
         self.driver = Driver(
-            self.replica, self.network, self.sealer, OPTIONS, self.notices.append, lambda: None, lambda: None
+            self.replica, self.network, self.sealer, OPTIONS, self.notices.append, lambda: None, lambda: None, Clock()
         )
 
     def write(self, key, value):

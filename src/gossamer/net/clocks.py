@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-
-_error_ms = 0
+from collections.abc import Callable
+from dataclasses import dataclass
 
 
 def wall_ms() -> int:
     """Return the wall clock, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000 + _error_ms
+    return time.time_ns() // 1_000_000
 
 
-def set_wrong(by_ms: int) -> None:
-    """Let this process's wall clock be wrong by so much: for tests of what wrong clocks do to real peers."""
-    global _error_ms
-    _error_ms = by_ms
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The two clocks that a peer reads: those of this machine, or for tests others."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    """Seconds since any moment.  Never goes back, and passes as the loop's own time does."""
+    wall_ms: Callable[[], int] = wall_ms
+    """Milliseconds since 1970, as far as this machine knows."""

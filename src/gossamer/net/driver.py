@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -21,7 +20,7 @@ from ..protocol.effects import Close, Connect, Effect, Multicast, Notice, Unicas
 from ..protocol.replica import Replica
 from ..wire.framing import DATAGRAM_BODY_MAX, body, messages_in
 from ..wire.sealing import Cause, RefusedDatagram, Sealer
-from .clocks import wall_ms
+from .clocks import Clock
 from .links import Links
 from .transport import Address, Network
 from .turns import Turns
@@ -56,6 +55,7 @@ class Driver:
         on_notice: Callable[[Notice], None],
         on_tick: Callable[[], None],
         on_heard: Callable[[], None],
+        clock: Clock,
     ) -> None:
         self.replica = replica
         self.network = network
@@ -65,12 +65,13 @@ class Driver:
         """Datagrams of other meshes, by (mesh tag, host): what `doctor` shows."""
         self.closing = False
         self._options = options
+        self._monotonic, self._wall_ms = clock.monotonic, clock.wall_ms
         self._on_notice = on_notice
         self._on_tick = on_tick
         self._on_heard = on_heard
         self.hearing = False
         """Whether what was received is being applied: `on_heard` follows, so nobody need be woken for it."""
-        self.links = Links(replica, network, options.message_bytes_max, self.refused, self.perform)
+        self.links = Links(replica, network, options.message_bytes_max, self.refused, self.perform, clock)
         self._token: trio.lowlevel.TrioToken | None = None
         self._nursery: trio.Nursery | None = None
         self._turns: Turns | None = None
@@ -97,7 +98,7 @@ class Driver:
                 if self._turns is not None:
                     self._turns.give()
             return
-        now = time.monotonic()
+        now = self._monotonic()
         if self._direct and now - self._sent_at > IDLE_S:
             self._sent_at = now
             messages = self.replica.next_datagram(now)
@@ -138,7 +139,7 @@ class Driver:
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                self.replica.start(time.monotonic())
+                self.replica.start(self._monotonic())
                 self._perform()
                 nursery.start_soon(self.network.receive, self._on_datagram)
                 nursery.start_soon(self.network.listen, self.links.accept)
@@ -154,12 +155,12 @@ class Driver:
     async def _keep_time(self) -> None:
         replica = self.replica
         while True:
-            now = time.monotonic()
-            due = replica.tick(now, wall_ms())
+            now = self._monotonic()
+            due = replica.tick(now, self._wall_ms())
             if replica.ledger.attended:
                 due = min(due, self._send(now))
             self._perform()
-            while replica.work(time.monotonic(), wall_ms()):
+            while replica.work(self._monotonic(), self._wall_ms()):
                 self._perform()
                 await trio.lowlevel.checkpoint()
             self._perform()
@@ -198,7 +199,7 @@ class Driver:
 
     async def _sleep(self, due: float) -> bool:
         """Wait until `due` or until woken; return whether it was quiet for long enough to look after the digest."""
-        wait_s = max(0.0, due - time.monotonic())
+        wait_s = max(0.0, due - self._monotonic())
         quiet = wait_s > QUIET_S and bool(self.replica.ledger.state.digest.touched)
         with trio.move_on_after(QUIET_S if quiet else wait_s):
             await self._woken.wait()
@@ -220,7 +221,7 @@ class Driver:
             await trio.sleep(REFRESH_S)
             if await self.network.refresh():
                 self.replica.multicast = self.network.has_multicast
-                self.replica.start(time.monotonic())
+                self.replica.start(self._monotonic())
                 self._perform()
 
     # -- datagrams ------------------------------------------------------------------------------
@@ -235,7 +236,7 @@ class Driver:
             self.refused["under our own boot: this machine was cloned"] += 1
             if not self._twin_met:
                 self._twin_met = True  # once is enough: whoever runs us begins anew
-                self.replica.exchanges.forked(self.replica.ledger.origin or b"", wall_ms())
+                self.replica.exchanges.forked(self.replica.ledger.origin or b"", self._wall_ms())
                 self._perform()
             return
         if not opened.fresh:
@@ -246,9 +247,9 @@ class Driver:
         except Malformed:
             self.refused["malformed"] += 1
             return
-        now = time.monotonic()
+        now = self._monotonic()
         self.hearing = True
-        self.replica.hear(opened.boot, source, multicast, messages, now, wall_ms())
+        self.replica.hear(opened.boot, source, multicast, messages, now, self._wall_ms())
         self.hearing = False
         self._on_heard()
         self._perform()
@@ -310,7 +311,7 @@ class Driver:
         self.replica.ledger.attended = True
         self._woken.set()
         confirmed = await self._is_confirmed(linger_s)
-        self.replica.leave(time.monotonic())
+        self.replica.leave(self._monotonic())
         self._perform()
         with trio.move_on_after(min(GOODBYE_S, linger_s)):
             await _until(lambda: not any(link.control for link in self.replica.exchanges.links.values()))
@@ -323,7 +324,7 @@ class Driver:
         origin, head = replica.ledger.origin, replica.ledger.head()
         if origin is None or not alive():
             return True
-        replica.ask_settled(origin, head, time.monotonic())
+        replica.ask_settled(origin, head, self._monotonic())
         with trio.move_on_after(linger_s) as patience:
             await _until(lambda: not alive() or any(m.confirmed.get(origin, 0) >= head for m in alive()))
         replica.forget_question(origin, head)

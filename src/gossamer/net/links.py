@@ -7,7 +7,6 @@ peer costs no memory, and delays no other.
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from ..errors import GossamerError, Malformed, NetworkError, Refused
 from ..protocol.effects import LinkId
 from ..protocol.replica import Replica
 from ..wire.framing import FrameParser, frames
-from .clocks import wall_ms
+from .clocks import Clock
 from .transport import Address, Network, Stream
 
 logger = logging.getLogger("gossamer.net")
@@ -44,6 +43,7 @@ class Links:
         message_bytes_max: int,
         refused: Counter[str],
         perform: Callable[[], None],
+        clock: Clock,
     ) -> None:
         self.calls = 0
         """How many attempts to reach somebody are under way."""
@@ -52,6 +52,7 @@ class Links:
         self._message_bytes_max = message_bytes_max
         self._refused = refused
         self._perform = perform
+        self._clock = clock
         self._links: dict[LinkId, _Link] = {}
         self._numbers = 0
         self._strangers: set[Address] = set()
@@ -94,7 +95,7 @@ class Links:
                 stream = await self._network.connect(to)
         except (NetworkError, Refused) as error:
             self._tell_of_failure(to, error)
-            self._replica.connect_failed(to, time.monotonic())
+            self._replica.connect_failed(to, self._clock.monotonic())
             self._perform()
             return
         try:
@@ -120,7 +121,7 @@ class Links:
         self._numbers += 1
         number = self._numbers
         link = self._links[number] = _Link(stream)
-        self._replica.link_opened(number, stream.peer, address, outgoing, time.monotonic())
+        self._replica.link_opened(number, stream.peer, address, outgoing, self._clock.monotonic())
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, number, link, nursery.cancel_scope)
@@ -129,14 +130,14 @@ class Links:
                 nursery.cancel_scope.cancel()
         finally:
             del self._links[number]
-            self._replica.link_closed(number, time.monotonic())
+            self._replica.link_closed(number, self._clock.monotonic())
             self._perform()
 
     async def _read(self, number: LinkId, link: _Link) -> None:
         parser = FrameParser(self._message_bytes_max)
         try:
             while data := await link.stream.receive():
-                now, wall = time.monotonic(), wall_ms()
+                now, wall = self._clock.monotonic(), self._clock.wall_ms()
                 for message in parser.feed(data):
                     self._replica.link_heard(number, message, now, wall)
                 self._perform()

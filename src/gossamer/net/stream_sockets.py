@@ -20,7 +20,7 @@ import trio
 from gossamer.errors import NetworkError, Refused
 from gossamer.net.certificates import Identity
 from gossamer.net.multicast import close_socket
-from gossamer.net.streams import TlsStream, abort_socket, connect, handshake
+from gossamer.net.streams import PatientTransport, TlsStream, abort_socket, connect, handshake
 from gossamer.net.transport import Address, NetworkStatistics, OnStream
 from gossamer.options import Options
 
@@ -123,7 +123,7 @@ class StreamSockets:
         """Return the caller's stream, None if it did not prove to be a member."""
         try:
             stream = await handshake(
-                caller,
+                PatientTransport(caller, self._options),
                 address,
                 server_side=True,
                 identity=self._identity,

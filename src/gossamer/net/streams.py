@@ -11,6 +11,7 @@ import contextlib
 import socket
 import ssl
 import struct
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -41,7 +42,7 @@ class TlsStream:
 
     def __init__(
         self,
-        tls: trio.SSLStream[PatientTransport],
+        tls: trio.SSLStream[Transport],
         peer: bytes,
         address: Address,
         statistics: NetworkStatistics,
@@ -105,7 +106,23 @@ class TlsStream:
         return NetworkError(f"{doing} peer {self.peer.hex()[:8]} at {host}:{port} failed: {self._broken_by}")
 
 
-class PatientTransport(trio.abc.Stream):
+class Transport(trio.abc.Stream):
+    """What carries the bytes of a `TlsStream`: each of its waits has a deadline, and ends by a trio error."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close; what was sent still travels."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Close at once, and let the other end know that this was no goodbye."""
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """In a forked child, give up our copy; the parent's goes on."""
+
+
+class PatientTransport(Transport):
     """A TCP socket whose waits have deadlines.
 
     Only a wait has a cancel scope, which costs 6 us: bytes that are there, or room for
@@ -175,7 +192,7 @@ def abort_socket(raw: socket.socket) -> None:
 
 
 async def handshake(
-    raw: socket.socket,
+    transport: Transport,
     address: Address,
     *,
     server_side: bool,
@@ -183,7 +200,7 @@ async def handshake(
     options: Options,
     statistics: NetworkStatistics,
 ) -> TlsStream:
-    """Return `raw`, connected, as a stream whose other end is a member; takes `raw` over, closing it on failure.
+    """Return `transport`, connected, as a stream whose other end is a member; takes it over, closing it on failure.
 
     Raises `Refused` if the other end shows no certificate of our mesh, and `NetworkError`
     if it leaves or is too slow.  A refused peer is told nothing: no alert leaves.
@@ -191,12 +208,12 @@ async def handshake(
     context = identity.server_context if server_side else identity.client_context
     where = f"{address[0]}:{address[1]}"
     try:
-        tls = trio.SSLStream(PatientTransport(raw, options), context, server_side=server_side)
+        tls = trio.SSLStream(transport, context, server_side=server_side)
         with trio.fail_after(options.handshake_timeout_s):
             await tls.do_handshake()
         return TlsStream(tls, peer_id_of(tls.getpeercert(binary_form=True)), address, statistics)
     except BaseException as error:
-        abort_socket(raw)
+        transport.abort()
         if isinstance(error, _BROKEN):
             raise _failed_handshake(where, error) from error
         if isinstance(error, Malformed):
@@ -224,7 +241,8 @@ async def connect(to: Address, *, identity: Identity, options: Options, statisti
         if isinstance(error, (*_BROKEN, OverflowError)):
             raise NetworkError(f"no peer was reached at {to[0]}:{to[1]}: {reason_of(error)}") from error
         raise
-    return await handshake(raw, to, server_side=False, identity=identity, options=options, statistics=statistics)
+    transport = PatientTransport(raw, options)
+    return await handshake(transport, to, server_side=False, identity=identity, options=options, statistics=statistics)
 
 
 async def resolve(host: str, port: int) -> list[Address]:

@@ -222,16 +222,20 @@ class Node:
             for key, value, meta in items:
                 ledger.write(key, value, self.wall_ms, meta)
         if items:
-            made = [(key, self._made(key, value), seen[key]) for key, value, _ in items]
-            self.checks.wrote(self, made, atomic=batch)
-            self.note(f"writes {len(items)}", repr(items[0][0]).encode())
-            for observer in self.links.observers:
-                for key, write, _ in made:
-                    observer.wrote(self.engine.now, self.name, key, write.origin, write.sequence)
-            if self.process is not None:
-                self.process.wrote()
+            self.wrote([(key, self.made(key, value), seen[key]) for key, value, _ in items], atomic=batch)
 
-    def _made(self, key: Key, value: bytes | None) -> Write:
+    def wrote(self, made: list[tuple[Key, Write, tuple[Dot, ...]]], *, atomic: bool) -> None:
+        """A program on this computer has made these writes, each having seen those dots."""
+        self.checks.wrote(self, made, atomic=atomic)
+        self.note(f"writes {len(made)}", repr(made[0][0]).encode())
+        for observer in self.links.observers:
+            for key, write, _ in made:
+                observer.wrote(self.engine.now, self.name, key, write.origin, write.sequence)
+        if self.process is not None:
+            self.process.wrote()
+
+    def made(self, key: Key, value: bytes | None) -> Write:
+        """Return the latest write of our own under `key`, which put `value` there or deleted it (None)."""
         state, origin = self.replica.ledger.state, self.replica.ledger.origin
         assert origin is not None
         if value is not None:
@@ -250,6 +254,8 @@ class Node:
         """The replica told something."""
         self.notices.append((self.engine.now, notice))
         self.checks.noticed(self, notice)
+        if self.process is not None and self.process.program is not None:
+            self.process.program.noticed(notice)
 
     def lives(self, what: str, data: bytes = b"") -> None:
         """Something happens to the computer or its process."""

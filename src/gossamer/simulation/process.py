@@ -13,13 +13,13 @@ import math
 import random
 from collections.abc import Sequence
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..crdt.writes import Held, Key, Replaced
 from ..errors import Malformed
 from ..net.transport import Address
-from ..protocol.effects import Close, Connect, Effect, Multicast, Unicast, Wake
-from ..protocol.ledger import Ledger, Unobserved
+from ..protocol.effects import Close, Connect, Effect, Multicast, Notice, Unicast, Wake
+from ..protocol.ledger import Ledger, Observer, Unobserved
 from ..protocol.replica import Identity, Replica
 from ..wire.framing import DATAGRAM_BODY_MAX, FrameParser, body, packed
 
@@ -39,6 +39,16 @@ RECEIVE_BUFFER_DATAGRAMS = 256
 """Datagrams that the kernel keeps for a process that does not read."""
 
 
+class Program(Observer, Protocol):
+    """What runs in a process and uses its mesh: it is told what a real one's door is told."""
+
+    def noticed(self, notice: Notice) -> None:
+        """The replica has something to tell."""
+
+    def turned(self) -> None:
+        """The loop went round."""
+
+
 class Process:
     """One run of a peer on a node."""
 
@@ -47,6 +57,7 @@ class Process:
         self.unicast_address = unicast_address
         self.mirror: dict[Key, Held] = {}
         """What a watcher would hold that only heard of changes."""
+        self.program: Program | None = None
         self.replica: Replica
         self._pipes: dict[int, tuple[Pipe, End]] = {}
         self._numbers = 0
@@ -137,9 +148,13 @@ class Process:
     def replaced(self, replaced: Sequence[Replaced], local: bool) -> None:
         """Hear of changes as a watcher does."""
         self.node.checks.replaced(self.node, self.mirror, replaced)
+        if self.program is not None:
+            self.program.replaced(replaced, local)
 
     def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]]) -> None:
         """Hear of expired writes as a watcher does: what lapsed is not dropped yet."""
+        if self.program is not None:
+            self.program.lapsed(lapsed)
 
     def _perform(self) -> None:
         effects = self.replica.effects
@@ -282,6 +297,8 @@ class Process:
             self._perform()
         due = min(due, self._digest(now))
         self.node.checks.step(self.node)
+        if self.program is not None:
+            self.program.turned()
         self._turn_by(self.node.engine.now + (due - now))
 
     def _send(self, now: float) -> float:

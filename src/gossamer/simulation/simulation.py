@@ -133,7 +133,7 @@ class Simulation:
         """The computer loses power: nothing is said by anybody."""
         self._node(name).crash()
 
-    def stop(self, name: str) -> float:
+    def stop(self, name: str, *, linger_s: float | None = None) -> float:
         """The program closes its mesh in an orderly way; return how long that took."""
         began, node = self.engine.now, self._node(name)
         replica, ledger = node.replica, node.replica.ledger
@@ -141,7 +141,7 @@ class Simulation:
         origin, head = ledger.origin, ledger.head()
         if origin is not None and head and replica.membership.alive():
             replica.ask_settled(origin, head, node.now)
-            deadline = began + node.options.linger_s
+            deadline = began + (node.options.linger_s if linger_s is None else linger_s)
             while self.engine.now < deadline:
                 if any(m.confirmed.get(origin, 0) >= head for m in replica.membership.alive()):
                     break

@@ -16,7 +16,8 @@ from queue import SimpleQueue
 from typing import Any
 
 import gossamer
-from gossamer.net.clocks import set_wrong
+from gossamer.net.clocks import Clock, wall_ms
+from gossamer.surroundings import Surroundings, surrounded_by
 
 END_S = 3.0
 """How long an actor may take to leave once its parent is gone."""
@@ -26,15 +27,17 @@ class Actor:
     """One peer, and what it can be told to do: each `do_` method is an order and returns the answer."""
 
     def __init__(self, role: dict[str, Any]) -> None:
-        set_wrong(role["skew_ms"])
-        self._mesh = gossamer.join(
-            role["mesh"],
-            secret=role["secret"],
-            nickname=role["name"],
-            peers=role["peers"],
-            interfaces=["eth0"],
-            options=gossamer.Options(**role["options"]),
-        )
+        self._skew_ms = role["skew_ms"]
+        clock = Clock(wall_ms=lambda: wall_ms() + self._skew_ms)
+        with surrounded_by(Surroundings(clock=clock)):
+            self._mesh = gossamer.join(
+                role["mesh"],
+                secret=role["secret"],
+                nickname=role["name"],
+                peers=role["peers"],
+                interfaces=["eth0"],
+                options=gossamer.Options(**role["options"]),
+            )
 
     def do_write(self, order: dict[str, Any]) -> dict[str, Any]:
         """Put a value; tell when that was, by the hybrid clock."""
@@ -98,7 +101,7 @@ class Actor:
 
     def do_clock(self, order: dict[str, Any]) -> dict[str, Any]:
         """Let our clock be wrong by so much from now on."""
-        set_wrong(order["skew_ms"])
+        self._skew_ms = order["skew_ms"]
         return {}
 
     def do_stop(self, order: dict[str, Any]) -> dict[str, Any]:

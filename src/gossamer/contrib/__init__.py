@@ -1,0 +1,1 @@
+"""Gossamer in other frameworks.  Each module needs the framework that it is named for."""
