@@ -47,8 +47,10 @@ def endless(world: World) -> None:
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "brittle.py").write_text(FAILING)
-    return str(tmp_path)
+    where = tmp_path / "a folder"
+    where.mkdir()
+    (where / "brittle.py").write_text(FAILING)
+    return str(where)
 
 
 def spawned(*argv, **more):
@@ -168,7 +170,22 @@ def die(job: Job) -> Result:
     return run_job(job)
 
 
-def test_a_worker_that_dies_is_told_of_and_its_runs_are_made_again_next_time(tmp_path):
+def test_a_worker_that_dies_is_found_and_named_and_the_sweep_goes_on():
+    pools = [ProcessPoolExecutor(2, mp_context=get_context("fork"))]
+
+    def anew():
+        pools.append(ProcessPoolExecutor(2, mp_context=get_context("fork")))
+        return pools[-1]
+
+    results = list(sweep(swarm_jobs(range(10)), pools[0], 2, die, anew))
+    for pool in pools:
+        pool.shutdown()
+
+    assert sorted(result.seed for result in results) == list(range(10))
+    assert [result.seed for result in results if result.why.startswith("the worker died")] == [3]
+
+
+def test_without_another_pool_a_sweep_ends_where_a_worker_died_and_those_runs_are_made_again_next_time(tmp_path):
     kept = Results(tmp_path / "kept")
     jobs = list(swarm_jobs(range(8)))
     with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
@@ -179,6 +196,14 @@ def test_a_worker_that_dies_is_told_of_and_its_runs_are_made_again_next_time(tmp
     assert wrong
     assert all(result.why.startswith("the worker died") for result in wrong)
     assert {job.seed for job in kept.missing(jobs)} >= {result.seed for result in wrong}
+
+
+def test_a_worker_of_another_version_refuses():
+    result = run_job(Job("swarm", "", 1, 0, version="another"))
+
+    assert result.outcome == "skipped"
+    assert result.version == "another"
+    assert "install the same" in result.why
 
 
 def test_replay_tells_what_a_life_was(gossamer):
@@ -241,6 +266,7 @@ def test_a_report_is_written_beside_the_figures(gossamer, tmp_path):
     [
         ["run", "split-brain", "--variant", "none"],
         ["run", "split-brain", "--engine", "steam"],
+        ["replay", "1", "lossy-multicast", "--variant", "all"],
         ["run", "split-brain", "--seeds", "0"],
         ["replay", "not-a-seed"],
         ["compare", "nothing.jsonl", "nothing.jsonl"],

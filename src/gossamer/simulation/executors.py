@@ -16,6 +16,9 @@ T = TypeVar("T")
 class SerialExecutor(Executor):
     """Calls each function at once, in this process: for debuggers, and where seeded bugs are patched in."""
 
+    ahead = 0
+    """It makes no sense to be ahead of what is made at once: a result would wait for the next run."""
+
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """Call `fn` now; its result or error is the future's."""
         future: Future[T] = Future()

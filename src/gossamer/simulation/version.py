@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from functools import cache
+from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 
 @cache
 def version() -> str:
-    """Return such as "0.1.0" or "0.1.0+3f93674"; without git, or outside a checkout, without the commit."""
+    """Return such as "0.1.0" or "0.1.0+3f93674", with a hash of what was changed since; without git, the number alone."""
     try:
         number = installed("gossamer")
     except PackageNotFoundError:  # imported from a folder that nobody installed
@@ -20,13 +21,13 @@ def version() -> str:
     if not (root / ".git").exists():
         return number
     try:
-        told = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude", "*"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
+        commit = _git(root, "rev-parse", "--short", "HEAD").decode().strip()
+        changes = _git(root, "diff", "HEAD", "--", "src", "simulations")
     except (OSError, subprocess.SubprocessError):
         return number
-    return f"{number}+{told.stdout.strip()}"
+    # Two states of one checkout must not pass for one version: results of the older would be taken for the newer's.
+    return f"{number}+{commit}" + (f".{blake2b(changes, digest_size=4).hexdigest()}" if changes else "")
+
+
+def _git(root: Path, *arguments: str) -> bytes:
+    return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, timeout=5, check=True).stdout

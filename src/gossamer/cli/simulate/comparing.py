@@ -12,6 +12,7 @@ from .shared import name_of, shown_number, title_of
 from .shared import write as write_report
 
 if TYPE_CHECKING:
+    from ...simulation.report.comparison import Spread
     from ...simulation.result import Result
 
 
@@ -31,6 +32,8 @@ def compare(arguments: Namespace, output: Output) -> int:
                     "figure": change.figure,
                     "before": change.before.middle,
                     "after": change.after.middle,
+                    "before_spread": [change.before.least, change.before.most],
+                    "after_spread": [change.after.least, change.after.most],
                     "verdict": change.verdict,
                 }
             )
@@ -41,8 +44,8 @@ def compare(arguments: Namespace, output: Output) -> int:
             (
                 title_of(change.played),
                 change.figure,
-                shown_number(change.before.middle),
-                shown_number(change.after.middle),
+                _spread(change.before),
+                _spread(change.after),
                 "-" if change.ratio != change.ratio else f"{change.ratio:.2f}x",
                 change.verdict,
             )
@@ -63,3 +66,7 @@ def _read(path: str) -> list[Result]:
     if not results:
         raise Stop(Exit.USAGE, f"{path} holds no results; make some: gossamer simulate run all --results {path}")
     return results
+
+
+def _spread(of: Spread) -> str:
+    return f"{shown_number(of.middle)} ({shown_number(of.least)} .. {shown_number(of.most)})"

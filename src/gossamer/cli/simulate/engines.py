@@ -6,42 +6,48 @@ import os
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from ..output import Output
 from ..verb import Exit, Stop
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from ...simulation.result import Result
+    from ...simulation.runner import Job
 
 
-@contextmanager
-def executor_for(arguments: Namespace, *, serial: bool) -> Iterator[tuple[Executor, int]]:
-    """Give an executor and the number of its workers."""
-    from concurrent.futures import ProcessPoolExecutor
-
+def results_of(jobs: Iterable[Job], arguments: Namespace, *, serial: bool = False) -> Iterator[Result]:
+    """Make these runs on the engine that was asked for, and yield their results as they come."""
     from ...simulation.executors import SerialExecutor, dask_executor
+    from ...simulation.runner import sweep
 
-    engine, jobs = arguments.engine, arguments.jobs or os.cpu_count() or 1
-    if serial or engine == "serial" or (engine == "processes" and jobs == 1):
-        yield SerialExecutor(), 1
+    engine, workers = arguments.engine, arguments.jobs or os.cpu_count() or 1
+    if serial or engine == "serial" or (engine == "processes" and workers == 1):
+        yield from sweep(jobs, SerialExecutor(), 1)
     elif engine == "processes":
-        from multiprocessing import get_context
+        pools = [_pool(workers)]
 
-        pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+        def anew() -> Executor:
+            pools[-1].shutdown(wait=True)
+            pools.append(_pool(workers))
+            return pools[-1]
+
         try:
-            yield pool, jobs
+            yield from sweep(jobs, pools[0], workers, anew=anew)
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pools[-1].shutdown(wait=True, cancel_futures=True)
     elif engine.startswith("dask://"):
-        with dask_executor(engine) as (executor, workers):
-            yield executor, workers
+        with dask_executor(engine) as (executor, threads):
+            yield from sweep(jobs, executor, threads)
     else:
         raise Stop(Exit.USAGE, f"{engine!r} is no engine: give processes, serial or dask://host:port")
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
 
 
 def shown(results: Iterator[Result], total: int | None, output: Output) -> Iterator[Result]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..output import Output, escaped
 from ..verb import Exit, Stop
 from .shared import chosen_variants, folder_of, name_of, traces_of
 from .shared import write as write_report
+
+if TYPE_CHECKING:
+    from ...simulation.simulation import Simulation
 
 LINES_SHOWN = 40
 
@@ -18,15 +22,22 @@ def replay(arguments: Namespace, output: Output) -> int:
     from ...simulation.catalogue import find
     from ...simulation.runner import SWARM, Job, reason, run_job
     from ...simulation.schedule import Schedule
+    from ...simulation.simulation import Simulation
     from ...simulation.swarm import Player, schedule_of
 
     if arguments.name not in (None, SWARM):
         folder = folder_of(arguments)
         one = find(arguments.name, folder)
-        [variant] = chosen_variants(one, arguments.variant)
+        variants = chosen_variants(one, arguments.variant)
+        if len(variants) > 1:
+            raise Stop(Exit.USAGE, f"one run is replayed at a time: give one of {', '.join(variants)}")
         where = str(folder.resolve()) if folder else ""
         seed = _seed(arguments.what)
-        result = run_job(Job(one.name, variant, seed, arguments.nodes or one.nodes, arguments.world, where))
+        job = Job(one.name, variants[0], seed, arguments.nodes or one.nodes, arguments.world, where)
+        world = Simulation(seed, size=job.nodes)
+        result = run_job(job, world)
+        if result.outcome == "wrong" and job.world == "simulated" and not output.as_json:
+            _tell(world, output)
         if output.as_json:
             output.line(result.line())
         elif result.outcome == "held":
@@ -44,8 +55,7 @@ def replay(arguments: Namespace, output: Output) -> int:
         player.liveness()
     except Exception as error:
         if not output.as_json:
-            for line in list(player.world.journal.lines)[-LINES_SHOWN:]:
-                output.line(escaped(line))
+            _tell(player.world, output)
         output.hint(escaped(reason(error)))
         if output.as_json:
             output.document({"seed": schedule.seed, "outcome": "wrong", "why": reason(error)})
@@ -63,3 +73,9 @@ def _seed(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise Stop(Exit.USAGE, f"{text!r} is no seed: give a number, or a schedule's .json file")
     return int(text)
+
+
+def _tell(world: Simulation, output: Output) -> None:
+    """Print the latest events of a run."""
+    for line in world.journal.lines[-LINES_SHOWN:]:
+        output.line(escaped(line))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..output import Output, coloured, escaped
 from ..verb import Exit
-from .engines import executor_for, shown
+from .engines import results_of, shown
 from .shared import chosen_variants, folder_of, name_of, shown_number, title_of, traces_of
 from .shared import write as write_report
 
@@ -50,7 +50,7 @@ def run_scenarios(arguments: Namespace, output: Output) -> int:
 
 def _swept(arguments: Namespace, output: Output, jobs: Sequence[Job]) -> list[Result]:
     """Make the runs that have no result yet; return all results of `jobs`."""
-    from ...simulation.runner import Results, sweep
+    from ...simulation.runner import Results
 
     kept = Results(Path(arguments.results)) if arguments.results else None
     todo = kept.missing(jobs) if kept else list(jobs)
@@ -58,12 +58,11 @@ def _swept(arguments: Namespace, output: Output, jobs: Sequence[Job]) -> list[Re
         output.hint(f"{len(jobs) - len(todo)} of {len(jobs)} runs have results in {arguments.results}")
     made: list[Result] = []
     try:
-        with executor_for(arguments, serial=arguments.world == "real") as (executor, workers):
-            for result in shown(sweep(todo, executor, workers), len(todo), output):
-                made.append(result)
-                if kept:
-                    kept.add(result)
-                _tell(result, jobs, output)
+        for result in shown(results_of(todo, arguments, serial=arguments.world == "real"), len(todo), output):
+            made.append(result)
+            if kept:
+                kept.add(result)
+            _tell(result, jobs, output)
     except KeyboardInterrupt:
         output.hint(f"stopped after {len(made)} of {len(todo)} runs" + ("; what is done is kept" if kept else ""))
         raise

@@ -7,10 +7,14 @@ from argparse import Namespace
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..output import Output, coloured, escaped
 from ..verb import Exit
-from .engines import executor_for, shown
+from .engines import results_of, shown
+
+if TYPE_CHECKING:
+    from ...simulation.result import Result
 
 LIVES = 1000
 """How many, if neither a number nor a time is given."""
@@ -18,36 +22,42 @@ LIVES = 1000
 
 def soak(arguments: Namespace, output: Output) -> int:
     """Live random lives; 0 if all held."""
-    from ...simulation.runner import SWARM, Results, swarm_jobs, sweep
+    from ...simulation.runner import DIED, SWARM, Results, swarm_jobs
     from ...simulation.version import version
 
     kept = Results(Path(arguments.results)) if arguments.results else None
-    mine = (r for r in kept.read() if r.scenario == SWARM and r.version == version()) if kept else ()
+    before = kept.read() if kept else []
+    mine = [r for r in before if r.scenario == SWARM and r.version == version() and not r.why.startswith(DIED)]
     done = {result.seed for result in mine}
     lives = arguments.schedules or (None if arguments.seconds else LIVES)
     output.hint(f"lives from seed {arguments.start} on" + (f"; {len(done)} are in {arguments.results}" if done else ""))
-    began, made, wrong = time.monotonic(), 0, []
+    began, made, interrupted = time.monotonic(), 0, False
+    wrong: list[Result] = []
     ends_at = began + (arguments.seconds or float("inf"))
     jobs = swarm_jobs(_seeds(arguments.start, done, lives, ends_at))
-    with executor_for(arguments, serial=False) as (executor, workers):
-        for result in shown(sweep(jobs, executor, workers), lives, output):
+    try:
+        for result in shown(results_of(jobs, arguments), lives, output):
             made += 1
             if kept:
                 kept.add(result)
             if result.outcome == "wrong":
-                wrong.append(result.seed)
+                wrong.append(result)
                 again = f"gossamer simulate replay {result.seed}"
                 output.hint(f"seed {result.seed}: {escaped(result.why)}\n  again: {again}")
+    except KeyboardInterrupt:
+        output.hint(f"stopped after {made} lives")
+        interrupted = True
     took_s = max(1e-9, time.monotonic() - began)
-    if wrong and arguments.shrink:
-        _shrink(wrong[0], arguments, output)
+    shrinkable = [result.seed for result in wrong if not result.why.startswith(DIED)]  # the others would end us, too
+    shrunk = _shrink(shrinkable[0], arguments, output) if shrinkable and arguments.shrink else None
     figures = {"lives": made, "wrong": len(wrong), "seconds": round(took_s, 1), "lives_per_s": round(made / took_s, 1)}
     if output.as_json:
-        output.document({**figures, "start": arguments.start, "wrong_seeds": wrong})
+        seeds = [result.seed for result in wrong]
+        output.document({**figures, "start": arguments.start, "wrong_seeds": seeds, "shrunk": shrunk})
     else:
         text = ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in figures.items())
         output.line(coloured(text, "red" if wrong else "green"))
-    return Exit.FALSE if wrong else Exit.OK
+    return Exit.INTERRUPTED if interrupted else Exit.FALSE if wrong else Exit.OK
 
 
 def _seeds(start: int, done: set[int], lives: int | None, ends_at: float) -> Iterator[int]:
@@ -59,7 +69,7 @@ def _seeds(start: int, done: set[int], lives: int | None, ends_at: float) -> Ite
         yield next(numbers)
 
 
-def _shrink(seed: int, arguments: Namespace, output: Output) -> None:
+def _shrink(seed: int, arguments: Namespace, output: Output) -> str:
     from ...simulation.shrinking import shrink
     from ...simulation.swarm import schedule_of
 
@@ -71,3 +81,4 @@ def _shrink(seed: int, arguments: Namespace, output: Output) -> None:
         f"shrunk from {len(schedule.steps)} steps to {len(small.steps)}, from {len(schedule.nodes)} nodes to "
         f"{len(small.nodes)}\n  again: gossamer simulate replay {path}"
     )
+    return str(path)
