@@ -12,7 +12,7 @@ from pathlib import Path
 
 @cache
 def version() -> str:
-    """Return such as "0.1.0" or "0.1.0+3f93674", with a hash of what was changed since; without git, the number alone."""
+    """Return such as "0.1.0+3f93674", with a hash of what was changed since; without git, the number alone."""
     try:
         number = installed("gossamer")
     except PackageNotFoundError:  # imported from a folder that nobody installed
