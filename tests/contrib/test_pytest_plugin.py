@@ -7,6 +7,9 @@ from textwrap import dedent
 
 import pytest
 
+import gossamer.simulation.memory_net
+import gossamer.simulation.simulated_net  # noqa: F401  # pytester forgets what a run imports; C extensions do not bear it
+
 
 @pytest.fixture
 def run(pytester: pytest.Pytester):
@@ -191,7 +194,7 @@ def test_a_failure_names_keys_values_whose_writes_are_missing_and_the_state_of_t
             "*0.600 s  south has joined",
             "*0.600 s  splits: north | south",
             "*s  the end",
-            "north, with 1 keys, is *",
+            "at north: 1 key; *",
         ]
     )
 

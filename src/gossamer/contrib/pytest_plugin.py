@@ -6,6 +6,7 @@ and nothing else that pytest has not imported, until one of its fixtures is used
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from ..simulation.nets import Net
+    from ..simulation.net import Net
 
 SEED_MAX = 1 << 32
 _NET = pytest.StashKey["Net"]()
@@ -71,24 +72,45 @@ def net(request: pytest.FixtureRequest, gossamer_seed: int) -> Iterator[Net]:
 
     While the test runs, `gossamer.join` and `gossamer.open_mesh` open peers on it.
     """
-    from ..simulation.nets import SimulatedNet
     from ..surroundings import surrounded_by
 
-    made = SimulatedNet(gossamer_seed)
+    made = _net_for(request, gossamer_seed)
     request.node.stash[_NET] = made
     with surrounded_by(made.surroundings):
         yield made
+        made.close()
+
+
+def _net_for(request: pytest.FixtureRequest, seed: int) -> Net:
+    """Return a net on virtual time for a plain function, on the loop's time for an async one, or with threads."""
+    marker = request.node.get_closest_marker("gossamer")
+    if inspect.iscoroutinefunction(request.function):
+        from ..simulation.memory_net import TrioNet
+
+        return TrioNet(seed)
+    if marker is not None and marker.kwargs.get("real_time"):
+        from ..simulation.memory_net import ThreadsNet
+
+        return ThreadsNet(seed)
+    from ..simulation.simulated_net import SimulatedNet
+
+    return SimulatedNet(seed)
 
 
 @pytest.fixture
 def mesh_factory(net: Any) -> Callable[..., Any]:
-    """Open peers: `mesh_factory("north")` returns the mesh of one more peer, as `gossamer.join` does."""
+    """Open peers: `mesh_factory("north")` returns the mesh of one more peer, as `gossamer.join` does.
+
+    In an async test, `async with mesh_factory("north") as mesh`, as with `gossamer.open_mesh`.
+    """
     return net.open  # type: ignore[no-any-return]
 
 
 @pytest.fixture
-def mesh(mesh_factory: Callable[..., Any]) -> Any:
+def mesh(request: pytest.FixtureRequest, mesh_factory: Callable[..., Any]) -> Any:
     """The mesh of one peer."""
+    if inspect.iscoroutinefunction(request.function):
+        raise pytest.UsageError("an async test opens its meshes itself: async with mesh_factory() as mesh")
     return mesh_factory()
 
 
@@ -103,5 +125,8 @@ def partition(net: Net) -> Callable[..., Any]:
 
 @pytest.fixture
 def converged(net: Any) -> Callable[..., Any]:
-    """Wait until peers hold the same: `converged([a, b], within=5)` returns how many seconds that took."""
+    """Wait until peers hold the same: `converged([a, b], within=5)` returns how many seconds that took.
+
+    Else it fails, and says which keys differ and whose writes are missing.  In an async test, await it.
+    """
     return net.converged  # type: ignore[no-any-return]

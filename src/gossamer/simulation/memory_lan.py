@@ -141,6 +141,7 @@ class LoopClock:
 
     def __init__(self) -> None:
         self._clock: trio.abc.Clock | None = None
+        self._began = 0.0
 
     def clock(self) -> Clock:
         """Return this as what a peer reads."""
@@ -150,8 +151,14 @@ class LoopClock:
         """Return the loop's time, in seconds since any moment."""
         if self._clock is None:
             self._clock = trio.lowlevel.current_clock()
+            self._began = self._clock.current_time()
         return self._clock.current_time()
+
+    def elapsed_s(self) -> float:
+        """Return how long ago it was asked first; 0 if it was not."""
+        return 0.0 if self._clock is None else self._clock.current_time() - self._began
 
     def wall_ms(self) -> int:
         """Return the wall clock, the same on every host."""
-        return EPOCH_MS + int(self.monotonic() * 1000)
+        self.monotonic()
+        return EPOCH_MS + int(self.elapsed_s() * 1000)
