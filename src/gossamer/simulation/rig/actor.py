@@ -1,0 +1,212 @@
+"""What runs in each process of a rig: one peer, told by lines of JSON what to do.
+
+`python -m gossamer.simulation.rig.actor`.  The first line says how to join; each that follows is an
+order, {"do": "write", ...}, answered by one line on stdout.  The end of stdin is the end
+of the actor.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+import gossamer
+
+from ...net import clocks
+from ...wire.keys import SpaceKey
+from .witness import Witness
+
+END_S = 3.0
+"""How long an actor may take to leave once its parent is gone."""
+LOOK_S = 0.05
+"""How often an actor that waits compares its state, at most: a digest takes milliseconds, changes come in thousands."""
+
+
+class SkewedClock:
+    """A wall clock that is wrong, by an offset and by a rate.  Reads what it replaces."""
+
+    def __init__(self, offset_ms: int, rate: float) -> None:
+        self._began_ns = time.time_ns()
+        self._offset_ns = offset_ms * 1_000_000
+        self._rate = rate
+
+    def __call__(self) -> int:
+        """Return nanoseconds since 1970, more or less."""
+        return self._began_ns + self._offset_ns + int((time.time_ns() - self._began_ns) * self._rate)
+
+    def step(self, by_ms: int) -> None:
+        """Somebody sets the clock."""
+        self._offset_ns += by_ms * 1_000_000
+
+
+class Actor:
+    """One peer, and what it can be told to do: each `do_` method is an order and returns the answer."""
+
+    def __init__(self, role: dict[str, Any]) -> None:
+        self._clock = SkewedClock(role["skew_ms"], role["clock_rate"])
+        clocks.time_ns = self._clock
+        self._mesh = gossamer.join(
+            role["mesh"],
+            secret=role["secret"],
+            peers=role["peers"],
+            nickname=role["name"],
+            options=gossamer.Options(**role["options"]),
+        )
+        self._witness = Witness(self._mesh._ledger)
+        self._looked_at_s = 0.0
+        self._digest = ""
+
+    # -- what programs do ---------------------------------------------------------------------------
+
+    def do_write(self, order: dict[str, Any]) -> Any:
+        """Put a value under a key; tell what that replaced."""
+        with self._witness.noting() as rows:
+            self._mesh.set(order["key"], order["value"], ttl=order["ttl_s"])
+        return rows
+
+    def do_delete(self, order: dict[str, Any]) -> Any:
+        """Delete a key; tell what that replaced."""
+        with self._witness.noting() as rows:
+            del self._mesh[order["key"]]
+        return rows
+
+    def do_batch(self, order: dict[str, Any]) -> Any:
+        """Write and delete all of this atomically; tell what that replaced."""
+        with self._witness.noting() as rows, self._mesh.batch():
+            for key, value in order["items"]:
+                self._mesh[key] = value
+            for key in order["delete"]:
+                self._mesh.pop(key, None)
+        return rows
+
+    def do_confirm(self, order: dict[str, Any]) -> Any:
+        """Wait until one peer that is there holds all that we wrote; tell whether one did in time."""
+        deadline = time.monotonic() + order["within_s"]
+        while peers := self._mesh.peers:
+            for peer in peers:
+                try:
+                    self._mesh.settled(peers=[peer], timeout=max(0.01, min(0.3, deadline - time.monotonic())))
+                    return True
+                except gossamer.MeshTimeout:
+                    if time.monotonic() >= deadline:
+                        return False
+        return False
+
+    # -- what can be seen ---------------------------------------------------------------------------
+
+    def do_read(self, order: dict[str, Any]) -> Any:
+        """Tell the value of a key, None if there is none."""
+        return self._mesh.get(order["key"])
+
+    def do_state(self, order: dict[str, Any]) -> Any:
+        """Tell all that is visible, as pairs."""
+        return [[key, value] for key, value in self._mesh.snapshot().items() if not isinstance(key, SpaceKey)]
+
+    def do_live(self, order: dict[str, Any]) -> Any:
+        """Tell the dots of all live writes, and the vector."""
+        return {"live": self._witness.live(), "known": self._witness.known()}
+
+    def do_sees(self, order: dict[str, Any]) -> Any:
+        """Tell the names of the peers that are there."""
+        return sorted(peer.name for peer in self._mesh.peers)
+
+    def do_counts(self, order: dict[str, Any]) -> Any:
+        """Tell the statistics of the mesh."""
+        return self._mesh.statistics()
+
+    def do_status(self, order: dict[str, Any]) -> Any:
+        """Tell in words how this peer is doing."""
+        return str(self._mesh.status())
+
+    # -- waiting ------------------------------------------------------------------------------------
+
+    def do_meet(self, order: dict[str, Any]) -> Any:
+        """Wait until so many peers are there; tell whether they were in time."""
+        return self._await(lambda: len(self._mesh.peers) >= order["peers"], order["within_s"])
+
+    def do_digest(self, order: dict[str, Any]) -> Any:
+        """Tell the digest of the state as soon as it is not `unlike`, or when the time is over."""
+        self._digest = self._witness.digest()
+        if self._digest == order["unlike"]:
+            self._await(lambda: self._look() != order["unlike"], order["within_s"])
+            self._digest = self._witness.digest()
+        return self._digest
+
+    def _look(self) -> str:
+        if time.monotonic() >= self._looked_at_s + LOOK_S:
+            self._digest, self._looked_at_s = self._witness.digest(), time.monotonic()
+        return self._digest
+
+    def _await(self, condition: Callable[[], bool], within_s: float) -> bool:
+        try:
+            return self._mesh.wait(lambda _: condition(), timeout=within_s)
+        except gossamer.MeshTimeout:
+            return condition()
+
+    # -- the computer -------------------------------------------------------------------------------
+
+    def do_step_clock(self, order: dict[str, Any]) -> Any:
+        """Set the wall clock."""
+        self._clock.step(order["by_ms"])
+
+    def do_clock(self, order: dict[str, Any]) -> Any:
+        """Tell the wall clock, in milliseconds since 1970."""
+        return clocks.wall_ms()
+
+    def do_leave(self, order: dict[str, Any]) -> Any:
+        """Close the mesh in an orderly way; tell how long that took, in seconds."""
+        began = time.monotonic()
+        self._mesh.close()
+        return time.monotonic() - began
+
+    def close(self) -> None:
+        """Leave, without waiting for anybody."""
+        self._mesh.close(linger_s=0)
+
+
+def main() -> None:
+    """Join as the first line says, then do as told until stdin ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    orders: SimpleQueue[str] = SimpleQueue()
+    threading.Thread(target=_read, args=(orders,), daemon=True).start()
+    first = orders.get()
+    if not first:
+        return
+    actor = Actor(json.loads(first))
+    try:
+        _answer({"answer": None})
+        while line := orders.get():
+            order = json.loads(line)
+            try:
+                _answer({"answer": getattr(actor, f"do_{order['do']}")(order)})
+            except (LookupError, ValueError, TypeError, gossamer.GossamerError) as error:
+                _answer({"error": type(error).__name__, "why": str(error)})
+    except BrokenPipeError:
+        return  # the parent is gone, and so shall we be
+    finally:
+        actor.close()
+
+
+def _read(orders: SimpleQueue[str]) -> None:
+    """Pass on each line, and "" at the end: then the parent is gone, and whatever we are doing must end soon."""
+    for line in sys.stdin:
+        orders.put(line)
+    orders.put("")
+    time.sleep(END_S)
+    os._exit(1)
+
+
+def _answer(answer: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
