@@ -134,7 +134,8 @@ class Host:
                 raise RigError(f"{self.name}: {error}: {found['why']}")
 
     def _send(self, order: dict[str, Any]) -> None:
-        assert self.peer is not None and self.peer.stdin is not None
+        assert self.peer is not None
+        assert self.peer.stdin is not None
         try:
             self.peer.stdin.write(json.dumps(order).encode() + b"\n")
             self.peer.stdin.flush()
@@ -142,7 +143,8 @@ class Host:
             raise RigError(f"the peer of {self.name} ended{self._last_words()}") from None
 
     def _line(self, deadline: float) -> bytes:
-        assert self.peer is not None and self.peer.stdout is not None
+        assert self.peer is not None
+        assert self.peer.stdout is not None
         descriptor = self.peer.stdout.fileno()
         while b"\n" not in self._unread:
             ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))

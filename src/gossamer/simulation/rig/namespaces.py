@@ -34,7 +34,8 @@ class Namespace:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        assert self._holder.stdout is not None and self._holder.stderr is not None
+        assert self._holder.stdout is not None
+        assert self._holder.stderr is not None
         if self._holder.stdout.readline() != b"there\n":
             words = self._holder.stderr.read().decode().strip()
             kill(self._holder)

@@ -120,7 +120,8 @@ class RigNetwork:
         """Drop this share of packets (of datagrams alone, if `udp_only`), from one, to one, or between all."""
         if not 0 <= share <= 1:
             raise ValueError(f"{share!r} is no share: give a number from 0 to 1")
-        way = (sender and self.host(sender).number, receiver and self.host(receiver).number)
+        ends = [None if name is None else self.host(name).number for name in (sender, receiver)]
+        way = (ends[0], ends[1])
         loss = self.switch.faults.loss
         loss.pop((*way, True), None)
         loss.pop((*way, False), None)

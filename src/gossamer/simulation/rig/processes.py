@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from ...errors import GossamerError
@@ -55,10 +56,8 @@ def kill(process: subprocess.Popen[Any]) -> None:
         process.wait(END_S)
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
-            try:
+            with suppress(BrokenPipeError):  # an order that was never read
                 pipe.close()
-            except BrokenPipeError:
-                pass  # an order that was never read
 
 
 def run(argv: Sequence[str], text: str = "", environment: Mapping[str, str] | None = None) -> str:

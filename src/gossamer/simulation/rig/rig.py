@@ -88,9 +88,8 @@ class Rig(RigNetwork):
         first = len(self.hosts)
         names = [f"n{number}" for number in range(first, first + (self.size if count is None else count))]
         for name in names:
-            self._install(name, self.rng.randint(-skew_ms, skew_ms), 1.0, True, ()).boot()
-        for name in names:
-            self._joined(name)
+            self.install(name, skew_ms=self.rng.randint(-skew_ms, skew_ms))
+        self.boot(names)
         if meet:
             self.meet()
         return names
@@ -99,9 +98,8 @@ class Rig(RigNetwork):
         self, name: str, *, skew_ms: int = 0, clock_rate: float = 1.0, multicast: bool = True, peers: Iterable[str] = ()
     ) -> Host:
         """Add a computer and a peer on it; return once that has joined."""
-        host = self._install(name, skew_ms, clock_rate, multicast, peers)
-        host.boot()
-        self._joined(name)
+        host = self.install(name, skew_ms=skew_ms, clock_rate=clock_rate, multicast=multicast, peers=peers)
+        self.boot([name])
         return host
 
     def add_host(self, name: str) -> Host:
@@ -119,17 +117,30 @@ class Rig(RigNetwork):
         """
         return self.host(name).popen(argv, **more)
 
-    def _install(self, name: str, skew_ms: int, rate: float, multicast: bool, peers: Iterable[str]) -> Host:
+    def install(
+        self, name: str, *, skew_ms: int = 0, clock_rate: float = 1.0, multicast: bool = True, peers: Iterable[str] = ()
+    ) -> Host:
+        """Add a computer on which a peer can be started (see `boot`)."""
         host = self.add_host(name)
         addresses = [self.host(peer).address for peer in peers]
-        host.role = Role("rig", self._secret, addresses, asdict(self.options), skew_ms, rate)
+        host.role = Role("rig", self._secret, addresses, asdict(self.options), skew_ms, clock_rate)
         if not multicast:
             host.namespace.run("sh", "-c", "echo 0 > /proc/sys/net/ipv4/igmp_max_memberships")
         return host
 
-    def _joined(self, name: str) -> None:
-        self.host(name).joined()
-        self._lives[name] += 1
+    def boot(self, names: Sequence[str]) -> None:
+        """Start a peer on each of these at once, with no memory; return when all have joined."""
+        hosts = [self.host(name) for name in names]
+        for host in hosts:
+            if host.role is None:
+                raise RigError(f"no peer of ours was on {host.name}: start your program again with popen()")
+            if host.lost_power:
+                host.lost_power = False
+                self.plug_in(host.name)
+            host.boot()
+            self._lives[host.name] += 1
+        for host in hosts:
+            host.joined()
 
     def meet(self, within_s: float = MEET_S) -> bool:
         """Wait until all that are awake see each other; return whether they do in time."""
@@ -155,15 +166,8 @@ class Rig(RigNetwork):
 
     def restart(self, name: str) -> None:
         """A new process starts there and knows nothing; return once it has joined."""
-        host = self.host(name)
-        if host.role is None:
-            raise RigError(f"no peer of ours was on {name}: start your program again with popen()")
         self.kill(name)
-        if host.lost_power:
-            host.lost_power = False
-            self.plug_in(name)
-        host.boot()
-        self._joined(name)
+        self.boot([name])
 
     def pause(self, name: str) -> None:
         """All processes there stand still (SIGSTOP)."""
