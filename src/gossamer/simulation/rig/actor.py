@@ -131,6 +131,11 @@ class Actor:
         """Wait until so many peers are there; tell whether they were in time."""
         return self._await(lambda: len(self._mesh.peers) >= order["peers"], order["within_s"])
 
+    def do_missed(self, order: dict[str, Any]) -> Any:
+        """Wait until none of some peers are there any more; tell whether that was in time."""
+        gone = set(order["names"])
+        return self._await(lambda: gone.isdisjoint(peer.name for peer in self._mesh.peers), order["within_s"])
+
     def do_digest(self, order: dict[str, Any]) -> Any:
         """Tell the digest of the state as soon as it is not `unlike`, or when the time is over."""
         self._digest = self._witness.digest()

@@ -21,6 +21,8 @@ ANSWER_S = 60.0
 """An actor that does not answer for so long beyond what it was told to wait hangs, even on a very busy machine."""
 DISK_BYTES = 4 << 20
 LAST_WORDS_BYTES = 4096
+BALLAST = "ballast"
+"""The file that fills a disk."""
 _PACKAGE_HOME = str(Path(__file__).parents[4])
 
 
@@ -108,6 +110,14 @@ class Host:
                 os.killpg(process.pid, number)
                 os.waitid(os.P_PID, process.pid, done | os.WEXITED | os.WNOWAIT)
         self.is_paused = number == signal.SIGSTOP
+
+    def fill_disk(self) -> None:
+        """Leave no byte free on its disk."""
+        self.namespace.run("sh", "-c", f"cat /dev/zero > '{self.disk}/{BALLAST}' 2>/dev/null; true")
+
+    def free_disk(self) -> None:
+        """Make room again."""
+        self.namespace.run("rm", "-f", f"{self.disk}/{BALLAST}")
 
     # -- orders to the peer -------------------------------------------------------------------------
 

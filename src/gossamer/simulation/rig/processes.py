@@ -54,7 +54,7 @@ def kill(process: subprocess.Popen[Any]) -> None:
         except (ProcessLookupError, PermissionError):
             process.kill()
         process.wait(END_S)
-    for pipe in (process.stdin, process.stdout):
+    for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             with suppress(BrokenPipeError):  # an order that was never read
                 pipe.close()

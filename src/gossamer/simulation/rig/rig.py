@@ -198,6 +198,14 @@ class Rig(RigNetwork):
         if host.is_up:
             host.tell("step_clock", by_ms=by_ms)
 
+    def fill_disk(self, name: str) -> None:
+        """Leave no byte free on the disk of a computer (a small tmpfs, on which its peer keeps what it keeps)."""
+        self.host(name).fill_disk()
+
+    def free_disk(self, name: str) -> None:
+        """Make room again."""
+        self.host(name).free_disk()
+
     # -- what programs do -----------------------------------------------------------------------
 
     def write(self, name: str, key: Key, value: object, *, ttl_s: float | None = None) -> None:
