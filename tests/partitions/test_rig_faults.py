@@ -1,228 +1,237 @@
-"""The rig: real peers in network namespaces, and each of its faults seen to act and to be undone."""
+"""Each fault of the rig is seen to act on real processes, and to be undone."""
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import pytest
 
-from gossamer.simulation import NoSuchFault, Wrong
-from gossamer.simulation.rig import Rig, available
+from gossamer.simulation import Wrong
+from gossamer.simulation.rig import Rig, RigError, available
+from gossamer.simulation.scenario import NoSuchFault
 
-pytestmark = [pytest.mark.netns, pytest.mark.skipif(bool(available()), reason=available() or "-")]
+pytestmark = [pytest.mark.netns, pytest.mark.skipif(bool(available()), reason=available())]
 
-QUICK = {"beacon_interval_s": 0.3, "probe_timeout_s": 0.2, "suspicion_s": 0.5, "retry_peers_s": 0.5}
+SEND = """
+import socket, sys
+s = socket.socket(type=socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+for _ in range(int(sys.argv[2])):
+    s.sendto(bytes(int(sys.argv[3])), (sys.argv[1], 9))
+"""
+COUNT = """
+import socket
+s = socket.socket(type=socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+s.bind(("", 9))
+s.settimeout(3)
+print("ready", flush=True)
+n = 0
+try:
+    while s.recv(2000):
+        n += 1
+        s.settimeout(0.5)
+except TimeoutError:
+    print(n)
+"""
 
 
 @pytest.fixture
 def rig():
-    with Rig(1, size=3, options=QUICK) as world:
-        yield world
+    with Rig(seed=1) as rig:
+        yield rig
 
 
-def eventually(condition, within_s=10.0):
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.02)
+@pytest.fixture
+def hosts(rig):
+    """Three computers without peers of ours."""
+    for name in ("here", "there", "beside"):
+        rig.add_host(name)
+    return rig
 
 
-def test_real_peers_meet_share_split_and_agree(rig):
-    a, b, c = rig.start()
-    rig.partition([a], [b, c])
-    rig.write(a, "door", "open")
-    rig.write(b, "door", "shut")
-    eventually(lambda: rig.read(c, "door") == "shut")
-    assert rig.read(a, "door") == "open"
-
-    rig.heal()
-
-    assert rig.settle(within_s=10) < 10
-    assert rig.read(a, "door") == rig.read(c, "door")
+def arrived(rig, sender, receiver, count=100, size=100):
+    """Return how many of `count` datagrams arrive."""
+    with rig.popen(receiver, [sys.executable, "-c", COUNT], stdout=subprocess.PIPE, text=True) as counting:
+        assert counting.stdout.readline() == "ready\n"
+        argv = [sys.executable, "-c", SEND, rig.host(receiver).address, str(count), str(size)]
+        assert rig.popen(sender, argv).wait(20) == 0
+        return int(counting.stdout.readline())
 
 
-def test_a_one_way_cut_is_one_way_and_what_it_holds_up_goes_round_it(rig):
-    a, b, c = rig.start()
-    rig.cut(a, b)
-    rig.write(a, "x", 1)
-    eventually(lambda: rig.read(c, "x") == 1)
-    rig.write(b, "y", 2)
-    eventually(lambda: rig.read(a, "y") == 2)
-
-    assert rig.settle(within_s=20) < 20
-    rig.mend(a, b)
-    rig.mend(a, b)  # again does nothing
+# -- the network ----------------------------------------------------------------------------------
 
 
-def test_datagrams_are_lost_as_often_as_asked_and_every_write_arrives(rig):
-    names = rig.start()
-    rig.weather(loss=0.4)
-    for number in range(100):
-        rig.write(names[number % 3], f"k{number}", number)
+def test_a_cut_is_one_way_until_it_is_mended(hosts):
+    before = arrived(hosts, "here", "there"), arrived(hosts, "there", "here")
+    hosts.cut("here", "there")
+    during = arrived(hosts, "here", "there"), arrived(hosts, "there", "here")
+    hosts.mend("here", "there")
 
-    assert rig.settle(within_s=20) < 20
-    rig.weather(loss=0.0)
-
-
-def test_a_slow_link_is_slow_and_then_it_is_not(rig):
-    a, b, _ = rig.start()
-    rig.weather(bandwidth_bits_per_s=1e6)
-    rig.write(a, "large", rig.rng.randbytes(200_000).hex())
-    began = rig.now
-    eventually(lambda: rig.read(b, "large") is not None, within_s=30)
-    slow_s = rig.now - began
-
-    rig.weather(bandwidth_bits_per_s=400e6)
-    rig.write(a, "large again", rig.rng.randbytes(200_000).hex())
-    began = rig.now
-    eventually(lambda: rig.read(b, "large again") is not None)
-
-    assert slow_s > 1.0 > rig.now - began
+    assert before == (100, 100)
+    assert during == (0, 100)
+    assert arrived(hosts, "here", "there") == 100
 
 
-def test_a_stopped_process_is_missed_and_welcomed_back(rig):
-    a, b, c = rig.start()
-    rig.pause(c)
-    eventually(lambda: rig.sees(a) == {b}, within_s=20)
-    rig.write(a, "meanwhile", 1)
+def test_a_partition_separates_its_sides_until_it_is_healed(hosts):
+    hosts.partition(["here"], ["there", "beside"])
+    during = arrived(hosts, "here", "there"), arrived(hosts, "beside", "there")
+    hosts.heal()
 
-    rig.resume(c)
-
-    eventually(lambda: rig.read(c, "meanwhile") == 1)
-    eventually(lambda: rig.sees(a) == {b, c})
+    assert during == (0, 100)
+    assert arrived(hosts, "here", "there", 50) > 0
 
 
-def test_a_killed_process_and_a_computer_without_power_are_missed_and_come_back_empty(rig):
-    a, b, c = rig.start()
-    rig.write(a, "kept", 1)
-    rig.settle(within_s=10)
-    rig.kill(b)
-    rig.crash(c)
-    eventually(lambda: rig.sees(a) == set(), within_s=20)
+def test_who_comes_during_a_partition_is_one_side_more(hosts):
+    hosts.partition(["here"], ["there", "beside"])
+    hosts.add_host("late")
 
-    rig.restart(b)
-    rig.restart(c)
-
-    rig.settle(within_s=10)
-    assert rig.read(c, "kept") == 1
+    assert (arrived(hosts, "late", "here"), arrived(hosts, "late", "there")) == (0, 0)
 
 
-def test_a_process_that_ends_in_an_orderly_way_is_missed_at_once(rig):
-    a, b, c = rig.start()
+def test_losses_are_of_the_share_that_was_asked_for(hosts):
+    arrived(hosts, "there", "here")  # so that they know each other's hardware addresses
+    hosts.lose(0.3)
+    everywhere = arrived(hosts, "here", "there", 2000)
+    hosts.lose(0)
+    hosts.lose(0.5, sender="here", receiver="there", udp_only=True)
+    one_way, other_way = arrived(hosts, "here", "there", 2000), arrived(hosts, "there", "here")
+    hosts.lose(0, sender="here", receiver="there")
 
-    rig.stop(c)
+    assert 1300 < everywhere < 1500
+    assert 900 < one_way < 1100
+    assert (other_way, arrived(hosts, "here", "there")) == (100, 100)
 
-    eventually(lambda: rig.sees(a) == {b}, within_s=1.0)
+
+def test_datagrams_above_the_mtu_never_arrive(hosts):
+    hosts.weather(mtu_bytes=1000)
+    during = arrived(hosts, "here", "there", size=1100), arrived(hosts, "here", "there", size=900)
+    hosts.weather(mtu_bytes=1500)
+
+    assert during == (0, 100)
+    assert arrived(hosts, "here", "there", size=1100) == 100
 
 
-def test_without_multicast_one_address_is_enough(rig):
+def test_a_slow_link_is_as_slow_as_it_was_asked_to_be(hosts):
+    hosts.weather(bandwidth_bits_per_s=256e3)
+    began = hosts.now
+    through = arrived(hosts, "here", "there", 200, 1000)
+    took_s = hosts.now - began
+    hosts.weather(bandwidth_bits_per_s=400e6)
+
+    assert through * 8000 < 256e3 * took_s + 16_000 * 8 * 2
+    assert through < 100
+    assert arrived(hosts, "here", "there", 200, 1000) == 200
+
+
+def test_without_multicast_peers_meet_by_an_address_alone(rig):
     rig.weather(multicast=False)
     rig.add("a")
-    rig.add("b", peers=["a"])
+    rig.add("b")
+    rig.run(2)
+    alone = rig.sees("a")
     rig.add("c", peers=["a"])
-    rig.write("b", "x", 1)
-    eventually(lambda: rig.read("c", "x") == 1)
+    rig.add("d", peers=["a"], multicast=False)
+    for name, others in (("a", 2), ("c", 2), ("d", 2)):
+        assert rig.host(name).tell("meet", peers=others, within_s=15)
 
-    eventually(lambda: rig.sees("b") == {"a", "c"}, within_s=20)
-
-
-def test_a_clock_that_is_an_hour_ahead_wins_no_more_than_once(rig):
-    a, b, _ = rig.start()
-    rig.step_clock(a, 3_600_000)
-    rig.write(a, "x", "from the future")
-    rig.settle(within_s=10)
-
-    rig.write(b, "x", "now")
-    rig.settle(within_s=10)
-
-    assert rig.read(a, "x") == "now"
+    assert alone == set()
+    assert rig.sees("a") == {"c", "d"}
 
 
-def test_what_only_a_simulator_can_do_is_refused_in_words(rig):
-    rig.add("a")
-
-    for refused in (
-        lambda: rig.clone("a", "b"),
-        lambda: rig.roll_back("a", 1),
-        lambda: rig.weather(doubling=0.5),
-        lambda: rig.add("fast", clock_rate=2.0),
-    ):
-        with pytest.raises(NoSuchFault, match="simulator"):
-            refused()
-
-
-def test_who_does_not_agree_is_told_with_what_keeps_them_apart(rig):
-    a, b, _ = rig.start()
-    rig.partition([a], [b])
+def test_an_unplugged_peer_is_missed_and_found_again(rig):
+    a, b = rig.start(2)
+    rig.unplug(a)
     rig.write(a, "x", 1)
-    rig.write(b, "x", 2)
-
-    with pytest.raises(Wrong, match=r"they differ in \{'x'"):
+    with pytest.raises(Wrong, match="no agreement"):
         rig.settle(within_s=0.5)
+    rig.plug_in(a)
+
+    assert rig.settle(within_s=10) < 10
+    assert rig.read(b, "x") == 1
 
 
-def test_a_program_of_ones_own_runs_on_a_host_of_the_rig(rig):
-    program = "import socket; s = socket.create_server(('0.0.0.0', 0)); print(s.getsockname()[1], flush=True); input()"
-    mine = rig.popen("mine", [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    port = int(mine.stdout.readline())
-    knock = f"import socket; socket.create_connection(('10.77.0.2', {port}), timeout=5)"
-    done = rig.popen("other", [sys.executable, "-c", knock]).wait()
-    mine.communicate("\n")
-
-    assert (done, mine.returncode) == (0, 0)
+@pytest.mark.parametrize("fault", ["burst_loss", "doubling", "disorder"])
+def test_a_fault_that_only_the_simulator_has_is_refused(rig, fault):
+    with pytest.raises(NoSuchFault, match=fault):
+        rig.weather(**{fault: 0.1})
 
 
-def test_when_the_program_that_made_it_is_killed_nothing_of_a_rig_is_left(tmp_path):
-    program = (
-        "from gossamer.simulation.rig import Rig\n"
-        "rig = Rig(1, size=2)\n"
-        "rig.start()\n"
-        "players, hosts = rig._players.values(), rig._lab.hosts.values()\n"
-        "print(*[player._process.pid for player in players], *[host.pid for host in hosts], flush=True)\n"
-        "input()\n"
-    )
-    maker = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    pids = [int(word) for word in maker.stdout.readline().split()]
-    maker.send_signal(signal.SIGKILL)
-    maker.communicate()
-
-    assert len(pids) == 4
-    eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids))
+# -- processes and computers ------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="the suite runs without root already")
-def test_a_rig_needs_no_root_where_anybody_may_make_namespaces():
-    unprivileged = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    inside = [
-        *unprivileged,
-        "unshare",
-        "--user",
-        "--map-root-user",
-        "--net",
-        sys.executable,
-        "-c",
-        "import gossamer.mesh",
-    ]
-    try:
-        subprocess.run(inside, capture_output=True, text=True, cwd="/", check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"nobody else may run this Python in a user namespace: {error}")
-    program = (
-        "from gossamer.simulation.rig import Rig\n"
-        "with Rig(1, size=2) as rig:\n"
-        "    a, b = rig.start()\n"
-        "    rig.partition([a], [b])\n"
-        "    rig.write(a, 'x', 1)\n"
-        "    rig.heal()\n"
-        "    rig.settle(within_s=20)\n"
-        "    print(rig.read(b, 'x'))\n"
-    )
-    done = subprocess.run(
-        [*unprivileged, sys.executable, "-c", program], capture_output=True, text=True, cwd="/", check=False
-    )
+def test_a_paused_peer_hears_nothing_and_catches_up(rig):
+    a, b = rig.start(2)
+    rig.pause(b)
+    rig.write(a, "x", 1)
+    stopped = Path(f"/proc/{rig.host(b).peer.pid}/stat").read_text().rpartition(")")[2].split()[0]
+    with pytest.raises(RigError, match="stands still"):
+        rig.read(b, "x")
+    rig.resume(b)
+    rig.settle(within_s=10)
 
-    assert done.stdout.strip() == "1", done.stderr
+    assert stopped == "T"
+    assert rig.read(b, "x") == 1
+
+
+def test_what_a_killed_peer_wrote_is_there_and_its_next_life_gets_it_back(rig):
+    a, b = rig.start(2)
+    rig.write(a, "x", 1)
+    assert rig.confirm(a, within_s=10)
+    rig.kill(a)
+    rig.restart(a)
+    rig.settle(within_s=10)
+
+    assert rig.state(a) == rig.state(b) == {"x": 1}
+
+
+def test_a_computer_without_power_says_nothing_while_a_stopped_program_says_goodbye(rig):
+    a, b, c = rig.start(3)
+    rig.crash(a)
+    still_counted = a in rig.sees(c)
+    took_s = rig.stop(b)
+    rig.host(c).tell("missed", names=[a, b], within_s=20)
+
+    assert still_counted
+    assert took_s < 3
+
+
+def test_a_clock_can_be_set_and_runs_at_its_own_rate_and_survives_a_restart(rig):
+    rig.add("a", skew_ms=60_000, clock_rate=2.0)
+    rig.add("b")
+    ahead_ms = rig.host("a").tell("clock") - rig.host("b").tell("clock")
+    rig.run(1)
+    later_ms = rig.host("a").tell("clock") - rig.host("b").tell("clock")
+    rig.step_clock("a", -3_600_000)
+    rig.restart("a")
+    stepped_ms = rig.host("a").tell("clock") - rig.host("b").tell("clock")
+
+    assert 60_000 <= ahead_ms < 62_000
+    assert 900 < later_ms - ahead_ms < 1500
+    assert -3_541_000 < stepped_ms < -3_530_000
+
+
+def test_a_peer_with_a_full_disk_goes_on_and_starts_again(rig):
+    a, b = rig.start(2)
+    rig.fill_disk(a)
+    with pytest.raises(RigError, match="No space left"):
+        rig.host(a).namespace.run("sh", "-c", f"head -c 100000 /dev/zero > {rig.host(a).disk}/more")
+    rig.write(a, "x", 1)
+    rig.settle(within_s=10)
+    rig.restart(a)
+    rig.write(b, "y", 2)
+    rig.settle(within_s=10)
+    rig.free_disk(a)
+
+    assert rig.state(a) == {"x": 1, "y": 2}
+    rig.host(a).namespace.run("sh", "-c", f"head -c 100000 /dev/zero > {rig.host(a).disk}/more")
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda rig: rig.clone("a", "b"), lambda rig: rig.remember("a"), lambda rig: rig.roll_back("a", 1)]
+)
+def test_what_cannot_be_done_to_a_real_process_is_refused(rig, ask):
+    with pytest.raises(NoSuchFault, match="simulator can"):
+        ask(rig)

@@ -127,7 +127,7 @@ def _play_really(job: Job, one: Scenario) -> Result:
         return job.result("skipped", available())
     with Rig(job.seed, size=job.nodes) as world:
         outcome, why = _told(one, job, world)
-        return job.result(outcome, why, figures=dict(world.figures), events=len(world.log))
+        return job.result(outcome, why, figures=dict(world.figures), events=len(world.said))
 
 
 def _told(one: Scenario, job: Job, world: Any) -> tuple[Outcome, str]:

@@ -1,6 +1,8 @@
-"""A process of the rig: one real peer, which does what it is told over a pipe, a line of JSON each.
+"""What runs in each process of a rig: one peer, told by lines of JSON what to do.
 
-It joins by the public API, as any program does.  When its parent ends, it ends.
+`python -m gossamer.simulation.rig.actor`.  The first line says how to join; each that follows is an
+order, {"do": "write", ...}, answered by one line on stdout.  The end of stdin is the end
+of the actor.
 """
 
 from __future__ import annotations
@@ -11,104 +13,165 @@ import signal
 import sys
 import threading
 import time
-from hashlib import blake2b
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
 import gossamer
-from gossamer.net.clocks import Clock, wall_ms
-from gossamer.surroundings import Surroundings, surrounded_by
+
+from ...net.clocks import Clock
+from ...surroundings import Surroundings, surrounded_by
+from ...wire.keys import SpaceKey
+from .witness import Witness
 
 END_S = 3.0
 """How long an actor may take to leave once its parent is gone."""
+LOOK_S = 0.05
+"""How often an actor that waits compares its state, at most: a digest takes milliseconds, changes come in thousands."""
+
+
+class SkewedClock:
+    """A wall clock that is wrong, by an offset and by a rate."""
+
+    def __init__(self, offset_ms: int, rate: float) -> None:
+        self._began_ns = time.time_ns()
+        self._offset_ns = offset_ms * 1_000_000
+        self._rate = rate
+
+    def wall_ms(self) -> int:
+        """Return milliseconds since 1970, more or less."""
+        passed_ns = int((time.time_ns() - self._began_ns) * self._rate)
+        return (self._began_ns + self._offset_ns + passed_ns) // 1_000_000
+
+    def step(self, by_ms: int) -> None:
+        """Somebody sets the clock."""
+        self._offset_ns += by_ms * 1_000_000
 
 
 class Actor:
     """One peer, and what it can be told to do: each `do_` method is an order and returns the answer."""
 
     def __init__(self, role: dict[str, Any]) -> None:
-        self._skew_ms = role["skew_ms"]
-        clock = Clock(wall_ms=lambda: wall_ms() + self._skew_ms)
-        with surrounded_by(Surroundings(clock=clock)):
+        self._clock = SkewedClock(role["skew_ms"], role["clock_rate"])
+        with surrounded_by(Surroundings(clock=Clock(wall_ms=self._clock.wall_ms))):
             self._mesh = gossamer.join(
                 role["mesh"],
                 secret=role["secret"],
-                nickname=role["name"],
                 peers=role["peers"],
-                interfaces=["eth0"],
+                nickname=role["name"],
                 options=gossamer.Options(**role["options"]),
             )
+        self._witness = Witness(self._mesh._ledger)
+        self._looked_at_s = 0.0
+        self._digest = ""
 
-    def do_write(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Put a value; tell when that was, by the hybrid clock."""
-        key = order["key"]
-        self._mesh.set(key, order["value"], ttl=order["ttl_s"])
-        return {"at_s": self._written_at_s(key)}
+    # -- what programs do ---------------------------------------------------------------------------
 
-    def _written_at_s(self, key: str) -> float:
-        """Return when our write of a key was made; 0 if another stands over it already, and nobody can tell."""
-        entry = self._mesh.entry(key) if key in self._mesh else None
-        return entry.written_at_s if entry is not None and entry.writer == self._mesh.me else 0.0
+    def do_write(self, order: dict[str, Any]) -> Any:
+        """Put a value under a key; tell what that replaced."""
+        with self._witness.noting() as rows:
+            self._mesh.set(order["key"], order["value"], ttl=order["ttl_s"])
+        return rows
 
-    def do_batch(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Put and delete several at once."""
-        with self._mesh.batch():
-            for key, value in order["items"].items():
+    def do_delete(self, order: dict[str, Any]) -> Any:
+        """Delete a key; tell what that replaced."""
+        with self._witness.noting() as rows:
+            del self._mesh[order["key"]]
+        return rows
+
+    def do_batch(self, order: dict[str, Any]) -> Any:
+        """Write and delete all of this atomically; tell what that replaced."""
+        with self._witness.noting() as rows, self._mesh.batch():
+            for key, value in order["items"]:
                 self._mesh[key] = value
             for key in order["delete"]:
                 self._mesh.pop(key, None)
-        return {"at_s": max(map(self._written_at_s, order["items"]), default=0.0)}
+        return rows
 
-    def do_delete(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Delete a key, which must be there."""
-        gone = object()
-        return {"deleted": self._mesh.pop(order["key"], gone) is not gone}
+    def do_confirm(self, order: dict[str, Any]) -> Any:
+        """Wait until one peer that is there holds all that we wrote; tell whether one did in time."""
+        deadline = time.monotonic() + order["within_s"]
+        while peers := self._mesh.peers:
+            for peer in peers:
+                try:
+                    self._mesh.settled(peers=[peer], timeout=max(0.01, min(0.3, deadline - time.monotonic())))
+                    return True
+                except gossamer.MeshTimeout:
+                    if time.monotonic() >= deadline:
+                        return False
+        return False
 
-    def do_read(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Tell what is visible under a key."""
-        return {"value": self._mesh.get(order["key"])}
+    # -- what can be seen ---------------------------------------------------------------------------
 
-    def do_state(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Tell all that is visible."""
-        return {"state": self._mesh.snapshot()}
+    def do_read(self, order: dict[str, Any]) -> Any:
+        """Tell the value of a key, None if there is none."""
+        return self._mesh.get(order["key"])
 
-    def do_digest(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Tell in 16 bytes what is held, conflicts too; once it is not `unlike`, but after `within_s` at the latest."""
-        unlike = order.get("unlike")
-        deadline = time.monotonic() + order.get("within_s", 0.0)
-        digest = self._digest()
-        while digest == unlike and (left_s := deadline - time.monotonic()) > 0:
-            try:
-                self._mesh.wait(lambda mesh: self._digest() != unlike, timeout=left_s)
-            except gossamer.MeshTimeout:
-                break
-            digest = self._digest()
-        return {"digest": digest}
+    def do_state(self, order: dict[str, Any]) -> Any:
+        """Tell all that is visible, as pairs."""
+        return [[key, value] for key, value in self._mesh.snapshot().items() if not isinstance(key, SpaceKey)]
 
-    def _digest(self) -> str:
-        conflicts = {key: [entry.value for entry in found] for key, found in self._mesh.conflicts().items()}
-        held = json.dumps([self._mesh.snapshot(), conflicts], sort_keys=True, default=str)
-        return blake2b(held.encode(), digest_size=16).hexdigest()
+    def do_live(self, order: dict[str, Any]) -> Any:
+        """Tell the dots of all live writes, and the vector."""
+        return {"live": self._witness.live(), "known": self._witness.known()}
 
-    def do_sees(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Tell whom we count on."""
-        return {"sees": sorted(peer.name for peer in self._mesh.peers)}
+    def do_sees(self, order: dict[str, Any]) -> Any:
+        """Tell the names of the peers that are there."""
+        return sorted(peer.name for peer in self._mesh.peers)
 
-    def do_sent(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Tell how many bytes we have sent."""
-        counts = self._mesh.statistics()
-        return {"bytes": counts["datagram bytes sent"] + counts["stream bytes sent"]}
+    def do_counts(self, order: dict[str, Any]) -> Any:
+        """Tell the statistics of the mesh."""
+        return self._mesh.statistics()
 
-    def do_clock(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Let our clock be wrong by so much from now on."""
-        self._skew_ms = order["skew_ms"]
-        return {}
+    def do_status(self, order: dict[str, Any]) -> Any:
+        """Tell in words how this peer is doing."""
+        return str(self._mesh.status())
 
-    def do_stop(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Leave in an orderly way."""
+    # -- waiting ------------------------------------------------------------------------------------
+
+    def do_meet(self, order: dict[str, Any]) -> Any:
+        """Wait until so many peers are there; tell whether they were in time."""
+        return self._await(lambda: len(self._mesh.peers) >= order["peers"], order["within_s"])
+
+    def do_missed(self, order: dict[str, Any]) -> Any:
+        """Wait until none of some peers are there any more; tell whether that was in time."""
+        gone = set(order["names"])
+        return self._await(lambda: gone.isdisjoint(peer.name for peer in self._mesh.peers), order["within_s"])
+
+    def do_digest(self, order: dict[str, Any]) -> Any:
+        """Tell the digest of the state as soon as it is not `unlike`, or when the time is over."""
+        self._digest = self._witness.digest()
+        if self._digest == order["unlike"]:
+            self._await(lambda: self._look() != order["unlike"], order["within_s"])
+            self._digest = self._witness.digest()
+        return self._digest
+
+    def _look(self) -> str:
+        if time.monotonic() >= self._looked_at_s + LOOK_S:
+            self._digest, self._looked_at_s = self._witness.digest(), time.monotonic()
+        return self._digest
+
+    def _await(self, condition: Callable[[], bool], within_s: float) -> bool:
+        try:
+            return self._mesh.wait(lambda _: condition(), timeout=within_s)
+        except gossamer.MeshTimeout:
+            return condition()
+
+    # -- the computer -------------------------------------------------------------------------------
+
+    def do_step_clock(self, order: dict[str, Any]) -> Any:
+        """Set the wall clock."""
+        self._clock.step(order["by_ms"])
+
+    def do_clock(self, order: dict[str, Any]) -> Any:
+        """Tell the wall clock, in milliseconds since 1970."""
+        return self._clock.wall_ms()
+
+    def do_leave(self, order: dict[str, Any]) -> Any:
+        """Close the mesh in an orderly way; tell how long that took, in seconds."""
         began = time.monotonic()
         self._mesh.close()
-        return {"took_s": time.monotonic() - began}
+        return time.monotonic() - began
 
     def close(self) -> None:
         """Leave, without waiting for anybody."""
@@ -125,12 +188,15 @@ def main() -> None:
         return
     actor = Actor(json.loads(first))
     try:
-        _answer({})
+        _answer({"answer": None})
         while line := orders.get():
             order = json.loads(line)
-            _answer(getattr(actor, f"do_{order['do']}")(order))
+            try:
+                _answer({"answer": getattr(actor, f"do_{order['do']}")(order)})
+            except (LookupError, ValueError, TypeError, gossamer.GossamerError) as error:
+                _answer({"error": type(error).__name__, "why": str(error)})
     except BrokenPipeError:
-        return
+        return  # the parent is gone, and so shall we be
     finally:
         actor.close()
 
