@@ -23,7 +23,9 @@ from gossamer import errors, options
 from gossamer.blocking import BlockingChanges
 from gossamer.cli.arguments import VERBS, parser
 from gossamer.cli.verb import Exit
+from gossamer.contrib import pytest_plugin
 from gossamer.mesh import Changes
+from gossamer.simulation.simulated_net import SimulatedNet
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Made by docs/reference/generate.py from the docstrings: change those. -->"
@@ -37,6 +39,7 @@ def pages() -> dict[str, str]:
         "errors.md": errors_page(),
         "exit-codes.md": exit_codes_page(),
         "options.md": options_page(),
+        "pytest-plugin.md": pytest_plugin_page(),
     }
     return {name: "\n".join([lines[0], "", NOTE, "", *lines[1:]]).rstrip() + "\n" for name, lines in made.items()}
 
@@ -158,6 +161,21 @@ def arguments_of(one: argparse.ArgumentParser) -> Iterator[str]:
 
 # -- the API --------------------------------------------------------------------------------------
 
+FIXTURES = ("mesh", "mesh_factory", "net", "partition", "converged", "gossamer_seed")
+NET = (
+    "weather",
+    "partition",
+    "cut",
+    "mend",
+    "heal",
+    "run",
+    "converged",
+    "open",
+    "kill",
+    "now",
+    "report",
+    "disagreement",
+)
 DOORS = ("join", "open_mesh", "register")
 SHARED = {
     "As a dict": ("set", "setdefault", "update", "pop", "popitem", "clear", "copy", "snapshot"),
@@ -240,6 +258,33 @@ def described_value(cls: type) -> list[str]:
             )
         )
     return [*lines, ""]
+
+
+# -- the pytest plugin ----------------------------------------------------------------------------
+
+
+def pytest_plugin_page() -> list[str]:
+    """The fixtures, and what `net` can do."""
+    lines = [
+        "# Pytest plugin",
+        "Installed with Gossamer, and loaded by pytest without importing it. [How to use it](../how-to/"
+        "test-your-program-under-partition.md). `--gossamer-seed N` (a number, or `random`) decides all that is left "
+        "to chance; `@pytest.mark.gossamer(real_time=True)` is for tests with threads.",
+        "",
+        "## Fixtures",
+        "",
+    ]
+    for name in FIXTURES:
+        lines += [f"### `{name}`", "", paragraph(inspect.getdoc(getattr(pytest_plugin, name)) or ""), ""]
+    lines += [
+        "## `net`",
+        "",
+        "In an async test, `run` and `converged` are awaited, and `open` is for `async with`.",
+        "",
+    ]
+    for name in NET:
+        lines += described_member(name, inspect.getattr_static(SimulatedNet, name))
+    return lines
 
 
 # -- text -----------------------------------------------------------------------------------------

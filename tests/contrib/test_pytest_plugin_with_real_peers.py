@@ -127,6 +127,7 @@ def test_a_program_with_threads_is_tested_in_real_time_and_in_memory(run):
                 @mesh.on("question")
                 def answer(change):
                     mesh["answer"] = change.new * 2
+                mesh["ready"] = True
                 stop.wait(20)
 
         @pytest.mark.gossamer(real_time=True)
@@ -136,7 +137,7 @@ def test_a_program_with_threads_is_tested_in_real_time_and_in_memory(run):
             stop = threading.Event()
             thread = threading.Thread(target=double, args=("test", stop))
             thread.start()
-            asker.wait(lambda mesh: mesh.peers, timeout=10)
+            asker.wait(lambda mesh: "ready" in mesh, timeout=10)
 
             with partition(asker, "doubler"):
                 asker["question"] = 21

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Protocol, TypeAlias
 
 from ..arguments import Arguments
 from ..handle import MeshHandle, Peer
+from ..settings import arguments_of, setting
 from ..surroundings import Surroundings
 from .agreement import differences
 from .oracle import Wrong
 
 NAME = "test"
-"""The mesh that a test's peers are of, if it names none."""
+"""The mesh that a test's peers are of, if neither it nor a setting names one."""
 LOOK_S = 0.01
 """How often peers are compared while they are to agree."""
 STORY_LINES_MAX = 30
@@ -137,8 +139,10 @@ class Net(ABC):
         )
 
     def arguments(self, nickname: str | None, more: dict[str, Any]) -> Arguments:
-        """Return what a peer of this net is opened with."""
-        return Arguments(**{"name": NAME, "nickname": nickname, "surroundings": self.surroundings} | more)
+        """Return what a peer of this net is opened with: what is given, and what the program's settings say."""
+        given: dict[str, Any] = dict.fromkeys(("secret", "interfaces", "port", "options"))
+        given |= {"name": setting("mesh").value or NAME, "peers": (), "insecure_lan": False} | more
+        return replace(arguments_of(**given, nickname=nickname), surroundings=self.surroundings)
 
 
 class Split:
