@@ -58,7 +58,7 @@ def test_no_process_of_a_rig_is_left_however_its_program_ends(eventually, ending
             assert [is_there(pid) for pid in pids] == [True] * 6
             program.send_signal(number)
 
-    eventually(lambda: not any(map(is_there, pids)), within_s=10)
+    eventually(lambda: not any(map(is_there, pids)), within_s=30)
     assert (sorted(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else []) == before
 
 
