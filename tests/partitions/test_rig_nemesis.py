@@ -6,10 +6,26 @@ import os
 
 import pytest
 
-from gossamer.simulation.catalogue import find
 from gossamer.simulation.rig import Rig, available
 from gossamer.simulation.rig.nemesis import FAULTS, Nemesis, schedule_of
 from gossamer.simulation.schedule import Schedule
+
+SEED = int(
+    os.environ.get("GOSSAMER_NEMESIS_SEED", "1")
+)  # asked for now: while a test runs, no setting of ours is there
+
+
+def tormented(nodes, seconds):
+    """Return the rig, its nemesis and how long agreement took; whatever goes wrong comes with what happened."""
+    with Rig(SEED) as rig:
+        nemesis = Nemesis(rig, schedule_of(SEED, nodes, seconds))
+        try:
+            nemesis.play()
+            return rig, nemesis, nemesis.recover(within_s=60)
+        except Exception as error:
+            happened = "\n".join(f"{at_s:7.1f} s  {what}" for at_s, what in rig.said[-60:])
+            error.add_note(f"GOSSAMER_NEMESIS_SEED={SEED} repeats what happened:\n{happened}")
+            raise
 
 
 def test_a_schedule_is_a_function_of_its_seed_and_survives_being_written_down():
@@ -22,27 +38,21 @@ def test_a_schedule_is_a_function_of_its_seed_and_survives_being_written_down():
 
 @pytest.mark.netns
 @pytest.mark.skipif(bool(available()), reason=available())
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_five_peers_lose_nothing_in_a_minute_of_random_faults_and_agree_within_three_seconds():
-    seed = int(os.environ.get("GOSSAMER_NEMESIS_SEED", "1"))
-    schedule = schedule_of(seed, nodes=5, seconds=60)
-    with Rig(seed) as rig:
-        nemesis = Nemesis(rig, schedule)
-        nemesis.play()
-        took_s = nemesis.recover(within_s=20)
+    rig, nemesis, took_s = tormented(nodes=5, seconds=60)
 
     assert took_s < 3, rig.said
     assert len(rig.record.writes) > 500
     assert sum(nemesis.done[verb] for verb in nemesis.done.keys() & FAULTS.keys()) > 20
 
 
-@pytest.mark.netns
+@pytest.mark.soak
 @pytest.mark.skipif(bool(available()), reason=available())
-@pytest.mark.parametrize("name", ["split-brain", "bridge-node", "one-way-link"])
-@pytest.mark.timeout(180)
-def test_a_story_told_to_the_simulator_can_be_told_to_the_rig(name):
-    story = find(name)
-    with Rig(1, size=story.nodes) as rig:
-        story.play(rig, **next(iter(story.variants.values())))
+@pytest.mark.timeout(600)
+def test_twenty_peers_lose_nothing_in_five_minutes_of_random_faults_and_agree_within_five_seconds():
+    rig, nemesis, took_s = tormented(nodes=20, seconds=300)
 
-        assert rig.figures
+    assert took_s < 5, rig.said
+    assert len(rig.record.writes) > 2500
+    assert sum(nemesis.done[verb] for verb in nemesis.done.keys() & FAULTS.keys()) > 100

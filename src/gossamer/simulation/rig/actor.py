@@ -89,17 +89,17 @@ class Actor:
         return rows
 
     def do_confirm(self, order: dict[str, Any]) -> Any:
-        """Wait until one peer that is there holds all that we wrote; tell whether one did in time."""
+        """Wait until one peer that is there holds all that we wrote; tell its name, or None if none did in time."""
         deadline = time.monotonic() + order["within_s"]
         while peers := self._mesh.peers:
             for peer in peers:
                 try:
                     self._mesh.settled(peers=[peer], timeout=max(0.01, min(0.3, deadline - time.monotonic())))
-                    return True
+                    return peer.name
                 except gossamer.MeshTimeout:
                     if time.monotonic() >= deadline:
-                        return False
-        return False
+                        return None
+        return None
 
     # -- what can be seen ---------------------------------------------------------------------------
 

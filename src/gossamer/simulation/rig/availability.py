@@ -12,7 +12,7 @@ from .namespaces import NEW_USER
 
 TOOLS = {"ip": "iproute2", "tc": "iproute2", "nft": "nftables", "unshare": "util-linux", "setpriv": "util-linux"}
 """Program -> the package it is in."""
-TRIAL = "mount -t tmpfs tmpfs /mnt && ip link add br0 type bridge && nft add table bridge rig"
+TRIAL = "mount -t tmpfs tmpfs /tmp && ip link add br0 type bridge && nft add table bridge rig"
 
 
 @cache

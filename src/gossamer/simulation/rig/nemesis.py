@@ -200,7 +200,8 @@ class Nemesis:
         return paused
 
     def kill(self, name: str) -> bool:
-        """Kill a process, unless too few would be left."""
+        """Kill a process, unless too few would be left; another had the time to hear all of it, if one could."""
+        self.confirm(name)
         return self._end(name, "kill")
 
     def crash(self, name: str) -> bool:

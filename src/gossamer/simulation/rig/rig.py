@@ -149,7 +149,7 @@ class Rig(RigNetwork):
 
     def kill(self, name: str) -> None:
         """Kill all processes there with SIGKILL."""
-        self.record.ended(name, self._lives[name])
+        self.record.ended(self._process(name))
         self.host(name).kill()
 
     def crash(self, name: str) -> None:
@@ -223,17 +223,20 @@ class Rig(RigNetwork):
         self._acknowledge(name, self.host(name).tell("batch", items=list(items.items()), delete=list(delete)))
 
     def _acknowledge(self, name: str, rows: list[dict[str, Any]]) -> None:
-        self.record.acknowledged(name, self._lives[name], rows)
+        self.record.acknowledged(self._process(name), rows)
 
     def confirm(self, name: str, within_s: float = 2.0) -> bool:
         """Wait until another peer holds all that this one wrote; return whether one does in time.
 
-        From then on the record takes none of it for lost with its author.
+        From then on the record takes none of it for lost with its author, as long as that other process lives.
         """
-        confirmed = bool(self.host(name).tell("confirm", within_s=within_s))
-        if confirmed:
-            self.record.confirmed(name, self._lives[name])
-        return confirmed
+        by = self.host(name).tell("confirm", within_s=within_s)
+        if by is not None:
+            self.record.confirmed(self._process(name), self._process(by))
+        return by is not None
+
+    def _process(self, name: str) -> tuple[str, int]:
+        return name, self._lives[name]
 
     def read(self, name: str, key: Key) -> Any:
         """Return the visible value of `key` there, None if there is none."""
@@ -280,6 +283,7 @@ class Rig(RigNetwork):
         took_s = self.now - began
         for name, held in self.tell(names, "live").items():
             self.record.check(name, held["live"], held["known"])
+            self.record.agreed(held["known"], [self._process(name)])
         return took_s
 
     # -- words ----------------------------------------------------------------------------------
