@@ -7,14 +7,35 @@ from pathlib import Path
 
 import pytest
 
-from gossamer.simulation import Simulation, Wrong
-from gossamer.simulation.catalogue import ScenarioError, find, home, scenarios
+from gossamer.simulation import ScenarioError, Simulation, Wrong, scenarios
+from gossamer.simulation.catalogue import find, home
 from gossamer.simulation.scenario import expect
 
 ROOT = Path(__file__).parents[2]
 ALL = scenarios()
 QUICK = [name for name, one in ALL.items() if not one.slow and "simulated" in one.worlds]
 SLOW = [name for name, one in ALL.items() if one.slow and "simulated" in one.worlds]
+
+OWN = """
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gossamer.simulation.scenario import World, scenario
+
+
+@dataclass
+class Shelf:
+    books: int
+
+
+@scenario(nodes=2)
+def mine(world: World) -> None:
+    \"\"\"Two keep a shelf.\"\"\"
+    one, _ = world.start()
+    world.write(one, "shelf", Shelf(3).books)
+    world.settle()
+"""
 
 
 def play(name, seed):
@@ -95,6 +116,21 @@ def test_a_file_that_is_no_scenario_is_named(tmp_path, source, complaint):
     (tmp_path / "mine.py").write_text(source)
 
     with pytest.raises(ScenarioError, match=rf"mine\.py.*{complaint}"):
+        scenarios(tmp_path)
+
+
+def test_a_story_of_ones_own_may_define_whatever_a_module_may(tmp_path):
+    (tmp_path / "mine.py").write_text(OWN)
+
+    one = scenarios(tmp_path)["mine"]
+    one.play(Simulation(1, size=one.nodes))
+
+
+def test_two_files_that_tell_one_story_are_not_taken_for_one(tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / f"{name}.py").write_text(OWN)
+
+    with pytest.raises(ScenarioError, match=r"other\.py: there is another scenario named 'mine'"):
         scenarios(tmp_path)
 
 
