@@ -5,7 +5,7 @@ from gossamer.simulation.scenario import World, expect, scenario
 
 @scenario(nodes=3, seconds=90)
 def slow_link(world: World) -> None:
-    """One node has far more to say than 256 kbit/s carry: it coalesces, others are heard beside it, and all agree soon."""
+    """One node has more to say than 256 kbit/s carry: it coalesces, others are heard beside it, and all agree soon."""
     busy, other, *_, reader = world.start()
     world.weather(bandwidth_bits_per_s=256_000)
     before = world.sent_bytes()

@@ -37,6 +37,18 @@ def mine(world: World) -> None:
     world.settle()
 """
 
+HOURS = {("churn", "10k")}
+"""What takes too long even for the slow suite; `-m soak` runs it."""
+
+
+def stronger(one):
+    """Return the variants of a scenario but the first, each marked for the suite that has time for it."""
+    for variant in list(one.variants)[1:]:
+        hours = (one.name, variant) in HOURS
+        yield pytest.param(
+            one.name, variant, marks=[pytest.mark.soak, pytest.mark.timeout(0)] if hours else pytest.mark.slow
+        )
+
 
 def play(name, seed):
     one = ALL[name]
@@ -66,17 +78,21 @@ def test_a_scenario_holds_whatever_the_seed(name):
         play(name, seed)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "variant"), [(one.name, variant) for one in ALL.values() for variant in list(one.variants)[1:4]]
-)
+@pytest.mark.parametrize(("name", "variant"), [strength for one in ALL.values() for strength in stronger(one)])
 @pytest.mark.timeout(600)
 def test_a_stronger_variant_holds(name, variant):
     one = ALL[name]
-    if variant in ("10k", "half a year"):
-        pytest.skip("takes minutes: run it with `gossamer simulate run`")
+    world = Simulation(1, size=one.nodes)
 
-    one.play(Simulation(1, size=one.nodes), **one.variants[variant])
+    one.play(world, **one.variants[variant])
+
+    assert world.figures
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_hundred_may_join_within_a_second():
+    ALL["join-storm"].play(Simulation(1, size=200))
 
 
 def test_every_situation_that_the_protocol_names_is_shown_somewhere():
@@ -88,6 +104,17 @@ def test_every_situation_that_the_protocol_names_is_shown_somewhere():
     assert set(ALL) - set(shown) <= {name for name in ALL if name.startswith("workload-")}
     assert files
     assert [where for where in files if not (ROOT / where).exists()] == []
+
+
+def test_the_story_in_the_readme_can_be_played(tmp_path):
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "simulations" / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "example.py").write_text(example)
+
+    (one,) = scenarios(tmp_path).values()
+    world = Simulation(1, size=one.nodes)
+    one.play(world)
+
+    assert world.figures
 
 
 def test_a_broken_promise_is_said_in_words():
