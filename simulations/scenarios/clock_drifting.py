@@ -11,6 +11,7 @@ def clock_drifting(world: World) -> None:
     world.run(300)
     world.write("true", "short", 1, ttl_s=5.0)
     world.settle(within_s=4)
+    expect(all(world.read(name, "short") == 1 for name in world.names), "it is there while it lives")
     world.run(12)
     expect(all(world.read(name, "short") is None for name in world.names), "it is gone everywhere")
     world.write("slow", "last", 1)

@@ -3,7 +3,7 @@
 from gossamer.simulation.scenario import World, expect, scenario
 
 
-@scenario(nodes=2, variants={"x3": {"copies": 3}, "x20": {"copies": 20}}, worlds=("simulated",), slow=True)
+@scenario(nodes=2, variants={"x3": {"copies": 3}, "x20": {"copies": 20}}, worlds=("simulated",))
 def cloned_card(world: World, copies: int) -> None:
     """A running peer is copied many times: each copy soon takes a name of its own, and all agree."""
     original, other = world.start(2)

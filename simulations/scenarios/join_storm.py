@@ -3,7 +3,7 @@
 from gossamer.simulation.scenario import World, expect, scenario
 
 
-@scenario(nodes=30, variants={"": {}}, worlds=("simulated",), slow=True)
+@scenario(nodes=30, worlds=("simulated",))
 def join_storm(world: World) -> None:
     """Everybody starts within one second; nobody is missed, and the storm does not feed itself.
 

@@ -7,14 +7,47 @@ from pathlib import Path
 
 import pytest
 
-from gossamer.simulation import Simulation, Wrong
-from gossamer.simulation.catalogue import ScenarioError, find, home, scenarios
+from gossamer.simulation import ScenarioError, Simulation, Wrong, scenarios
+from gossamer.simulation.catalogue import find, home
 from gossamer.simulation.scenario import expect
 
 ROOT = Path(__file__).parents[2]
 ALL = scenarios()
 QUICK = [name for name, one in ALL.items() if not one.slow and "simulated" in one.worlds]
 SLOW = [name for name, one in ALL.items() if one.slow and "simulated" in one.worlds]
+
+OWN = """
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gossamer.simulation.scenario import World, scenario
+
+
+@dataclass
+class Shelf:
+    books: int
+
+
+@scenario(nodes=2)
+def mine(world: World) -> None:
+    \"\"\"Two keep a shelf.\"\"\"
+    one, _ = world.start()
+    world.write(one, "shelf", Shelf(3).books)
+    world.settle()
+"""
+
+HOURS = {("churn", "10k")}
+"""What takes too long even for the slow suite; `-m soak` runs it."""
+
+
+def stronger(one):
+    """Return the variants of a scenario but the first, each marked for the suite that has time for it."""
+    for variant in list(one.variants)[1:]:
+        hours = (one.name, variant) in HOURS
+        yield pytest.param(
+            one.name, variant, marks=[pytest.mark.soak, pytest.mark.timeout(0)] if hours else pytest.mark.slow
+        )
 
 
 def play(name, seed):
@@ -45,17 +78,21 @@ def test_a_scenario_holds_whatever_the_seed(name):
         play(name, seed)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "variant"), [(one.name, variant) for one in ALL.values() for variant in list(one.variants)[1:4]]
-)
+@pytest.mark.parametrize(("name", "variant"), [strength for one in ALL.values() for strength in stronger(one)])
 @pytest.mark.timeout(600)
 def test_a_stronger_variant_holds(name, variant):
     one = ALL[name]
-    if variant in ("10k", "half a year"):
-        pytest.skip("takes minutes: run it with `gossamer simulate run`")
+    world = Simulation(1, size=one.nodes)
 
-    one.play(Simulation(1, size=one.nodes), **one.variants[variant])
+    one.play(world, **one.variants[variant])
+
+    assert world.figures
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_hundred_may_join_within_a_second():
+    ALL["join-storm"].play(Simulation(1, size=200))
 
 
 def test_every_situation_that_the_protocol_names_is_shown_somewhere():
@@ -67,6 +104,17 @@ def test_every_situation_that_the_protocol_names_is_shown_somewhere():
     assert set(ALL) - set(shown) <= {name for name in ALL if name.startswith("workload-")}
     assert files
     assert [where for where in files if not (ROOT / where).exists()] == []
+
+
+def test_the_story_in_the_readme_can_be_played(tmp_path):
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "simulations" / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "example.py").write_text(example)
+
+    (one,) = scenarios(tmp_path).values()
+    world = Simulation(1, size=one.nodes)
+    one.play(world)
+
+    assert world.figures
 
 
 def test_a_broken_promise_is_said_in_words():
@@ -95,6 +143,21 @@ def test_a_file_that_is_no_scenario_is_named(tmp_path, source, complaint):
     (tmp_path / "mine.py").write_text(source)
 
     with pytest.raises(ScenarioError, match=rf"mine\.py.*{complaint}"):
+        scenarios(tmp_path)
+
+
+def test_a_story_of_ones_own_may_define_whatever_a_module_may(tmp_path):
+    (tmp_path / "mine.py").write_text(OWN)
+
+    one = scenarios(tmp_path)["mine"]
+    one.play(Simulation(1, size=one.nodes))
+
+
+def test_two_files_that_tell_one_story_are_not_taken_for_one(tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / f"{name}.py").write_text(OWN)
+
+    with pytest.raises(ScenarioError, match=r"other\.py: there is another scenario named 'mine'"):
         scenarios(tmp_path)
 
 

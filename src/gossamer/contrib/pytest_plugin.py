@@ -42,15 +42,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.gossamer_seed = str(random.SystemRandom().randrange(SEED_MAX))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+@pytest.hookimpl(hookwrapper=True)  # which every pytest knows; a run that does not use us must not fail by us
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     """Show with a failure what repeats it, and what happened on the net."""
-    report = yield
+    outcome = yield
+    report: pytest.TestReport = outcome.get_result()
     net = item.stash.get(_NET, None)
     if net is not None and report.failed and report.when == "call":
         again = f"repeat this with: pytest {item.nodeid!r} --gossamer-seed={net.seed}"
         report.sections.append(("gossamer", f"{again}\n{net.report()}"))
-    return report
 
 
 # -- fixtures -------------------------------------------------------------------------------------

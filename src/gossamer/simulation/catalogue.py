@@ -7,6 +7,7 @@ A scenario file defines one `Scenario` (see `scenario.scenario`).  The files liv
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 from ..errors import GossamerError
@@ -59,10 +60,11 @@ def _load(path: Path) -> Scenario:
     spec = importlib.util.spec_from_file_location(f"gossamer_scenario_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise ScenarioError(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
     except Exception as error:
+        del sys.modules[spec.name]
         raise ScenarioError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     found = [value for value in vars(module).values() if isinstance(value, Scenario)]
     if len(found) != 1:

@@ -94,7 +94,7 @@ class Way:
 
     def wait_s(self) -> float:
         """Return how long it is until then."""
-        return self.next_at() - self._lan.clock.monotonic()
+        return max(0.0, self.next_at() - self._lan.clock.monotonic())
 
     def end(self) -> None:
         """Say goodbye: nothing is sent after this."""

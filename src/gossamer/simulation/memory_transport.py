@@ -128,7 +128,7 @@ class MemoryNetwork:
         self._ear = ear = Bell(trio.lowlevel.current_trio_token())
         while not self._closed:
             next_at = self._hear(on)
-            with trio.move_on_after(next_at - self._lan.clock.monotonic()):
+            with trio.move_on_after(max(0.0, next_at - self._lan.clock.monotonic())):
                 await ear.rung()
 
     def _hear(self, on: OnDatagram) -> float:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from ..crdt.writes import Key, expiry_meta, winner
 from ..options import Options
 from ..protocol.effects import Notice
+from ..views.mapping import too_large
 from ..wire.values import decode_value, encode_value
 from .checks import Checks
 from .clock import WrongClock
@@ -203,10 +204,10 @@ class Simulation:
     # -- what programs do -----------------------------------------------------------------------
 
     def write(self, name: str, key: Key, value: object, *, ttl_s: float | None = None) -> None:
-        """A program on that node puts `value` under `key`."""
+        """A program on that node puts `value` under `key`; raise ValueTooLarge for one above its options' limit."""
         node = self._node(name)
         meta = expiry_meta(0, node.wall_ms + int(ttl_s * 1000)) if ttl_s is not None else 0
-        node.write(key, encode_value(value), meta)
+        node.write(key, _encoded(node, key, value), meta)
 
     def delete(self, name: str, key: Key) -> None:
         """A program on that node deletes `key`, which must be there."""
@@ -216,8 +217,9 @@ class Simulation:
 
     def batch(self, name: str, items: Mapping[Key, object], *, delete: Iterable[Key] = ()) -> None:
         """A program on that node writes all of this atomically."""
-        rows = [(key, encode_value(value), 0) for key, value in items.items()]
-        self._node(name).write_many([*rows, *((key, None, 0) for key in delete)])
+        node = self._node(name)
+        rows = [(key, _encoded(node, key, value), 0) for key, value in items.items()]
+        node.write_many([*rows, *((key, None, 0) for key in delete)])
 
     def read(self, name: str, key: Key) -> Any:
         """Return the visible value of `key` on that node, None if there is none."""
@@ -323,6 +325,13 @@ class Simulation:
     def sees(self, name: str) -> set[str]:
         """Return the names of the peers that a node counts on."""
         return {m.name for m in self.nodes[name].replica.membership.alive() if m.announced}
+
+
+def _encoded(node: Node, key: Key, value: object) -> bytes:
+    data = encode_value(value)
+    if len(data) > node.options.value_bytes_max:
+        raise too_large(key, data, node.options.value_bytes_max)
+    return data
 
 
 if TYPE_CHECKING:

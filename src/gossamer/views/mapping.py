@@ -51,7 +51,7 @@ class MeshMapping(ReadableState):
             key = checked_key(key)
         data = encode_value(value)
         if len(data) > self._value_bytes_max:
-            self._too_large(key, data)
+            raise too_large(key, data, self._value_bytes_max)
         if self._detour and self._takes_detour(key, data, 0):
             return
         if self._write(key, data, self._wall_ms()):
@@ -91,14 +91,8 @@ class MeshMapping(ReadableState):
     def _encoded(self, key: Any, value: Any) -> bytes:
         data = encode_value(value)
         if len(data) > self._value_bytes_max:
-            self._too_large(key, data)
+            raise too_large(key, data, self._value_bytes_max)
         return data
-
-    def _too_large(self, key: Any, data: bytes) -> None:
-        raise ValueTooLarge(
-            f"the value for {key!r} takes {len(data)} bytes encoded, more than value_bytes_max = "
-            f"{self._value_bytes_max}, so nothing was stored; split it over several keys or raise the option"
-        )
 
     def update(self, other: Any = (), /, **kwargs: Any) -> None:
         """Put several keys as dict's update does, as one batch: all or nothing, everywhere."""
@@ -200,3 +194,11 @@ class MeshMapping(ReadableState):
     def scope(self, prefix: str) -> Scope:
         """Return the keys under `prefix` + "/" as a mapping of its own: a live view, no copy."""
         return Scope(self, prefix)
+
+
+def too_large(key: Any, data: bytes, value_bytes_max: int) -> ValueTooLarge:
+    """Return what to raise for a value that is."""
+    return ValueTooLarge(
+        f"the value for {key!r} takes {len(data)} bytes encoded, more than value_bytes_max = "
+        f"{value_bytes_max}, so nothing was stored; split it over several keys or raise the option"
+    )
