@@ -80,11 +80,12 @@ def two_answers_come_at_once(seed: int) -> None:
     """Who was away asks two, each of which has deleted what the other still holds; it reads both when it wakes."""
     mesh = met("abc", seed)
     rng = mesh.rng
+    mesh.write("a", "seen by all", 1)  # who knows nothing yet asks only one
+    mesh.settle()
     mesh.partition("ab", "c")
     count = rng.choice([700, 1200])
     for name in "ab":
         mesh.batch(name, {f"{name}/{number}": number for number in range(count)})
-    mesh.write("c", "here", 1)
     mesh.settle(within_s=10, among="ab")
     mesh.run(seconds=20)
     mesh.partition("a", "b", "c")
