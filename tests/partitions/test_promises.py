@@ -6,7 +6,6 @@ import pytest
 from scenes import fill, mesh_of
 
 from gossamer.crdt.lww_map import LWWMap
-from gossamer.crdt.waiting import Waiting
 from gossamer.crdt.writes import Write
 from gossamer.protocol.beacons import Beacons
 from gossamer.simulation import Simulation, Wrong
@@ -46,16 +45,6 @@ def test_a_ring_that_is_never_shortened_is_wrong():
 
     with pytest.raises(Wrong, match="bytes of batches to be sent again"):
         fill(mesh, "a", 2000, "x" * 50)
-
-
-def test_batches_that_wait_for_ever_are_wrong(monkeypatch):
-    mesh = mesh_of(1, "ab")
-    mesh.write("a", "key", 1)
-    mesh.settle(within_s=5)
-    monkeypatch.setattr(Waiting, "__len__", lambda self: 1)
-
-    with pytest.raises(Wrong, match="still holds batches"):
-        mesh.settle(within_s=5)
 
 
 def test_who_speaks_though_nothing_happens_is_named(monkeypatch):

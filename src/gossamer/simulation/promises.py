@@ -82,12 +82,6 @@ class MemoryBounds(Check):
         if len(outbox.open) > BATCH_ROWS_MAX + SPARE_ROWS:
             raise Wrong(f"{node.name} has {len(outbox.open)} rows in its open batch")
 
-    def agreed(self, simulation: Simulation) -> None:
-        """Nobody waits for anything any more."""
-        for node in simulation.alive():
-            if len(node.replica.ledger.waiting):
-                raise Wrong(f"{node.name} still holds batches though all agree")
-
 
 class Silence(Check):
     """Once all agree, nothing is sent but beacons, and of these no more than a quiet mesh may.
