@@ -89,6 +89,7 @@ MUTANTS: dict[str, list[Mutant]] = {
         membership.a_goodbye_is_not_heard,
     ],
     "outbox": [
+        protocol.every_write_closes_its_batch,
         outbox.a_closed_batch_is_cut_in_two,
         outbox.a_user_batch_is_cut_where_a_datagram_is_full,
         outbox.a_closed_batch_is_filled_on,
