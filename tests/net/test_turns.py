@@ -35,6 +35,21 @@ async def test_after_a_turn_the_loop_has_done_all_that_it_could(monkeypatch):
     assert seen == [50]
 
 
+async def test_several_threads_that_give_a_turn_at_once_all_go_on_when_the_loop_rests(monkeypatch):
+    monkeypatch.setattr(turns, "TURN_S", 3600.0)
+    turn = Turns()
+    trio.lowlevel.add_instrument(turn)
+
+    def give_many():
+        for _ in range(200):
+            turn.give()
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(4):
+            nursery.start_soon(trio.to_thread.run_sync, give_many)
+    trio.lowlevel.remove_instrument(turn)
+
+
 async def test_a_loop_that_is_stuck_holds_nobody_up_for_long():
     turn = Turns()
     given = threading.Event()

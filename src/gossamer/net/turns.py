@@ -10,6 +10,7 @@ filled some batches therefore waits until the loop has done all that it can do n
 from __future__ import annotations
 
 import threading
+from collections import deque
 from contextlib import suppress
 
 import trio
@@ -19,30 +20,25 @@ TURN_S = 0.005
 
 
 class Turns(trio.abc.Instrument):
-    """Made in the loop's thread, which it watches; `give` may be called from any."""
+    """Made in the loop's thread, which it watches; `give` may be called from any, and by several at once."""
 
     def __init__(self) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self._thread = threading.get_ident()
-        self._idle = threading.Event()
-        self._givers = 0
+        self._given: deque[threading.Event] = deque()
+        """One for each turn that the loop has taken up.  Touched by the loop alone."""
 
     def give(self) -> None:
         """Return once the loop has nothing to do but wait, or after `TURN_S`.  In the loop's own thread, at once."""
         if threading.get_ident() == self._thread:
             return
-        self._idle.clear()
-        self._givers += 1
+        rested = threading.Event()
         with suppress(trio.RunFinishedError):
-            self._token.run_sync_soon(_nothing)  # so that it looks at what there is, and comes to rest anew
-            self._idle.wait(TURN_S)
-        self._givers -= 1
+            self._token.run_sync_soon(self._given.append, rested)  # so that it looks at what there is, and rests anew
+            rested.wait(TURN_S)
 
     def before_io_wait(self, timeout: float) -> None:
         """Hear from trio that all tasks wait."""
-        if self._givers and timeout > 0:
-            self._idle.set()
-
-
-def _nothing() -> None:
-    pass
+        if timeout > 0:
+            while self._given:
+                self._given.popleft().set()
