@@ -319,7 +319,6 @@ def nobody_else_is_asked_before_one_is_given_up(patch: pytest.MonkeyPatch) -> No
 
 def deafness_not_noticed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Member, "hears_by_multicast", lambda self, now: True)
-    patch.setattr(Membership, "deaf", lambda self, now: [])
 
 
 def every_write_closes_its_batch(patch: pytest.MonkeyPatch) -> None:

@@ -99,14 +99,16 @@ class Member:
 class Membership:
     """The table of members, by boot."""
 
-    __slots__ = ("_alive", "_offset_ms", "_options", "_rng", "members")
+    __slots__ = ("_alive", "_measurements", "_offset_ms", "_options", "_rng", "members")
 
     def __init__(self, options: Options, rng: random.Random) -> None:
         self.members: dict[bytes, Member] = {}
         self._options = options
         self._rng = rng
         self._alive: list[Member] | None = None
-        self._offset_ms: int | None = 0
+        self._measurements = 0
+        self._offset_ms = 0, 0
+        """After so many measurements, the median."""
 
     def heard(self, boot: bytes, address: Address | None, multicast: bool, now: float) -> tuple[Member, bool]:
         """Note a proof of life.  Return the member, and whether it is new or was given up."""
@@ -219,22 +221,25 @@ class Membership:
         """Return the members we count on, in the order we met them."""
         if self._alive is None:
             self._alive = [member for member in list(self.members.values()) if member.alive]
-            self._offset_ms = None
+            self._measurements += 1
         return self._alive
 
     def measured(self, member: Member, offset_ms: int) -> None:
         """Its wall clock is ahead of ours by so much."""
         member.offset_ms = offset_ms
-        self._offset_ms = None
+        self._measurements += 1
 
     def offset_ms(self) -> int:
         """Return the median measured offset of the living members, ours (0) included.
 
-        O(1), but O(n log n) after a member came, went or was measured.
+        O(1), but O(n log n) after a member came, went or was measured.  From any thread: what was
+        reckoned while another measurement came is never taken for newer than it is.
         """
-        alive, offset_ms = self.alive(), self._offset_ms
-        if offset_ms is None:
-            self._offset_ms = offset_ms = self._median_offset_ms(alive)
+        alive, measurements = self.alive(), self._measurements
+        reckoned, offset_ms = self._offset_ms
+        if reckoned != measurements:
+            offset_ms = self._median_offset_ms(alive)
+            self._offset_ms = measurements, offset_ms
         return offset_ms
 
     def _median_offset_ms(self, alive: list[Member]) -> int:
@@ -252,4 +257,4 @@ class Membership:
 
     def deaf(self, now: float) -> list[Member]:
         """Return the living members between which and us multicast does not work."""
-        return [m for m in self.alive() if m.deaf_to_us or not m.audible(now)]
+        return [m for m in self.alive() if not m.hears_by_multicast(now)]
