@@ -23,7 +23,8 @@ from catalogue import MUTANTS, by_name
 from stories import STORIES
 
 from gossamer.simulation import Simulation
-from gossamer.simulation.swarm import play, schedule_of
+from gossamer.simulation.player import play
+from gossamer.simulation.swarm import schedule_of
 from gossamer.simulation.workloads import (
     DEADLY,
     AddRemoveSet,

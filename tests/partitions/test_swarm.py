@@ -11,10 +11,11 @@ import pytest
 
 from gossamer.crdt.open_batch import OpenBatch
 from gossamer.simulation import Wrong
+from gossamer.simulation.player import Player, play
 from gossamer.simulation.promises import Silence
 from gossamer.simulation.schedule import NodePlan, Schedule, ScheduleError, Step
 from gossamer.simulation.shrinking import failure_of, shrink
-from gossamer.simulation.swarm import Player, play, schedule_of
+from gossamer.simulation.swarm import schedule_of
 
 LIVES = 2000
 LIVES_A_TEST = 50
@@ -48,7 +49,10 @@ def test_whatever_happens_nothing_is_lost_in_a_million_lives():
 
 
 def test_a_life_is_the_same_in_another_process_whatever_its_hashes_are():
-    program = "from gossamer.simulation.swarm import *; print(play(schedule_of(7)).journal)"
+    program = (
+        "from gossamer.simulation.player import play; from gossamer.simulation.swarm import schedule_of;"
+        "print(play(schedule_of(7)).journal)"
+    )
 
     def lived(hash_seed):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}

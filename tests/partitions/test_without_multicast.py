@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from scenes import fill
 
+from gossamer.simulation.player import Player
 from gossamer.simulation.schedule import NodePlan, Schedule, Step
-from gossamer.simulation.swarm import Player
 
 
 def isolated(mesh, count: int, *, knows: bool):

@@ -21,10 +21,11 @@ from typing import Any
 from ..errors import GossamerError
 from .catalogue import find
 from .oracle import Wrong
+from .player import play
 from .result import Outcome, Result
 from .scenario import NoSuchFault, Scenario
 from .simulation import Simulation
-from .swarm import play, schedule_of
+from .swarm import schedule_of
 from .version import version
 
 SWARM = "swarm"
@@ -96,7 +97,7 @@ def run_job(job: Job, world: Simulation | None = None) -> Result:
         return job.result("skipped", f"this worker is of version {version()}, not {job.version}: install the same")
     if job.scenario == SWARM:
         try:
-            return play(schedule_of(job.seed), version=job.version, key_nodes=job.nodes)
+            return play(schedule_of(job.seed), version=job.version)
         except Exception as error:
             return job.result("wrong", reason(error), cpu_s=time.process_time() - began)
     try:

@@ -38,7 +38,7 @@ class Step:
     """Something happens, and then some time passes."""
 
     verb: str
-    """The name of a method of `swarm.Player`."""
+    """The name of a method of `player.Player`."""
     arguments: tuple[Any, ...] = ()
     then_s: float = 0.0
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from .oracle import Wrong
+from .player import play
 from .schedule import Schedule
-from .swarm import play
 
 Failure = str
 """What kind of failure it is: the error's type and its message without names and numbers."""

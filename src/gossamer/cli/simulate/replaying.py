@@ -20,10 +20,11 @@ LINES_SHOWN = 40
 def replay(arguments: Namespace, output: Output) -> int:
     """Make one run again: of a scenario, of the swarm, or of a schedule's file; 1 if it is wrong."""
     from ...simulation.catalogue import find
+    from ...simulation.player import Player
     from ...simulation.runner import SWARM, Job, reason, run_job
     from ...simulation.schedule import Schedule
     from ...simulation.simulation import Simulation
-    from ...simulation.swarm import Player, schedule_of
+    from ...simulation.swarm import schedule_of
 
     if arguments.name not in (None, SWARM):
         folder = folder_of(arguments)
