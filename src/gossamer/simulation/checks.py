@@ -36,7 +36,9 @@ class Checks:
 
     def __init__(self) -> None:
         self.oracle = Oracle()
-        self.promises: tuple[Check, ...] = (ReadYourWrites(), OriginOrder(), MemoryBounds())
+        self.promises: tuple[Check, ...] = ()
+        self._stepping: tuple[Check, ...] = ()
+        """Those that look at every step: the others need not be asked a hundred thousand times."""
         self.honest = True
         self.steps = 0
         self.compared_keys = 0
@@ -46,10 +48,14 @@ class Checks:
         self._credit: Counter[str] = Counter()
         self._latest_ms = 0
         """The latest that any node's clock has shown: what has not expired by then, nobody may have dropped."""
+        for check in (ReadYourWrites(), OriginOrder(), MemoryBounds()):
+            self.add(check)
 
     def add(self, check: Check) -> None:
         """Feed one more check from now on."""
         self.promises = (*self.promises, check)
+        if type(check).stepped is not Check.stepped:
+            self._stepping = (*self._stepping, check)
 
     # -- what happens ---------------------------------------------------------------------------
 
@@ -100,7 +106,7 @@ class Checks:
         known, touched = node.replica.ledger.state.known, self._touched[node.name]
         if self.oracle.expiring and node.corrected_ms > self._latest_ms:
             self._latest_ms = node.corrected_ms
-        for check in self.promises:
+        for check in self._stepping:
             check.stepped(node)
         digest = known.digest()  # 16 bytes stand for a thousand origins; `all_of` sees that they do so truly
         if not touched and digest == self._digests.get(node.name):
@@ -108,16 +114,13 @@ class Checks:
         self._digests[node.name] = digest
         heads, before = known.heads, self._heads[node.name]
         self._touched[node.name] = set()
-        if heads != before:
-            for origin in before:
-                if heads.get(origin, 0) < before[origin]:
-                    raise Wrong(f"I3: {node.name} knew {before[origin]} of {origin.hex()}, now {heads.get(origin, 0)}")
+        for origin in {origin for origin, _ in heads.items() ^ before.items()}:
+            after, until = before.get(origin, 0), heads.get(origin, 0)
+            if until < after:
+                raise Wrong(f"I3: {node.name} knew {after} of {origin.hex()}, now {until}")
             if self.honest:
-                for origin, until in heads.items():
-                    after = before.get(origin, 0)
-                    if until > after:
-                        touched.update(self.oracle.written(origin, after, until))
-            self._heads[node.name] = dict(heads)
+                touched.update(self.oracle.written(origin, after, until))
+            before[origin] = until
         self._compare(node, touched)
         self._credit[node.name] += len(touched) + 1
         if self._credit[node.name] > CREDIT_KEYS * len(node.replica.ledger.state.live):
