@@ -66,11 +66,10 @@ class Beacons:
         )
 
     def send(self, now: float) -> None:
-        """Announce ourselves to all, and apart to those whom multicast does not reach."""
-        beacon = encode_message(self.beacon(now))
-        self._post.encoded_to_all((beacon,))
+        """Announce ourselves to all, and apart to each whom multicast does not reach."""
+        self._post.to_all(self.beacon(now))
         for member in self._membership.deaf(now):
-            self._post.encoded_to(member, (beacon,))
+            self._post.to(member, self.beacon(now, member))
 
     def introduction(self, *, reply_wanted: bool) -> Introduce:
         """Return who we are, by every name."""

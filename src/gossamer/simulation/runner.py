@@ -221,7 +221,7 @@ class Results:
         return list(found.values())
 
     def add(self, result: Result) -> None:
-        """Append one result; it is on its way to the disk when this returns."""
+        """Append one result.  A process that dies loses none; a computer, the last few, whose runs are made again."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a+b") as file:
             if file.tell() and not _ends_line(self.path):

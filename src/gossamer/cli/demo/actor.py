@@ -8,20 +8,15 @@ by a parent that was killed.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import sys
-import threading
-import time
 from hashlib import blake2b
-from queue import SimpleQueue
 from typing import Any
 
 from ...blocking import BlockingMesh
 from ...handle import Arguments
 from ...net.faults import FaultyNetwork
 from ...options import Options
+from ...simulation.orders import answer, orders
 from ..json_values import plain
 from .readings import Readings
 
@@ -35,9 +30,6 @@ OPTIONS = Options(
     linger_s=0.5,
 )
 """In a hurry: a demo should not take longer to notice a death than its audience."""
-
-END_S = 3.0
-"""How long an actor may take to leave once its parent is gone."""
 
 
 class Actor:
@@ -113,38 +105,20 @@ class Actor:
 
 def main() -> None:
     """Join as the first line says, then do as told until stdin ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    orders: SimpleQueue[str] = SimpleQueue()
-    threading.Thread(target=_read, args=(orders,), daemon=True).start()
-    first = orders.get()
-    if not first:
+    told = orders()
+    role = next(told, None)
+    if role is None:
         return
-    role = json.loads(first)
     actor = Actor(role)
     try:
-        _answer(actor.joined())
-        while line := orders.get():
-            order = json.loads(line)
-            _answer(getattr(actor, f"do_{order['do']}")(order))
+        answer(actor.joined())
+        for order in told:
+            answer(getattr(actor, f"do_{order['do']}")(order))
     except BrokenPipeError:
         return  # the parent is gone, and so shall we be
     finally:
         actor.close()
         shutil.rmtree(role["directory"], ignore_errors=True)  # the parent would have killed us, and removed it itself
-
-
-def _read(orders: SimpleQueue[str]) -> None:
-    """Pass on each line, and "" at the end: then the parent is gone, and whatever we are doing must end soon."""
-    for line in sys.stdin:
-        orders.put(line)
-    orders.put("")
-    time.sleep(END_S)
-    os._exit(1)
-
-
-def _answer(answer: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING
 
 from ..output import Output
@@ -46,8 +47,32 @@ def results_of(jobs: Iterable[Job], arguments: Namespace, *, serial: bool = Fals
         raise Stop(Exit.USAGE, f"{engine!r} is no engine: give processes, serial or dask://host:port")
 
 
+class _Worker(SpawnProcess):
+    """A process that ends without a word at Ctrl-C, which a terminal tells to all: also while it is starting."""
+
+    def start(self) -> None:
+        if sys.platform == "win32":
+            super().start()
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # what is started inherits it
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def run(self) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if sys.platform != "win32":
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        super().run()
+
+
+class _Workers(SpawnContext):
+    Process = _Worker
+
+
 def _pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    return ProcessPoolExecutor(workers, mp_context=_Workers())
 
 
 def shown(results: Iterator[Result], total: int | None, output: Output) -> Iterator[Result]:

@@ -7,14 +7,8 @@ of the actor.
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import sys
-import threading
 import time
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import Any
 
 import gossamer
@@ -22,10 +16,9 @@ import gossamer
 from ...net.clocks import Clock
 from ...surroundings import Surroundings, surrounded_by
 from ...wire.keys import SpaceKey
+from ..orders import answer, orders
 from .witness import Witness
 
-END_S = 3.0
-"""How long an actor may take to leave once its parent is gone."""
 LOOK_S = 0.05
 """How often an actor that waits compares its state, at most: a digest takes milliseconds, changes come in thousands."""
 
@@ -180,39 +173,22 @@ class Actor:
 
 def main() -> None:
     """Join as the first line says, then do as told until stdin ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    orders: SimpleQueue[str] = SimpleQueue()
-    threading.Thread(target=_read, args=(orders,), daemon=True).start()
-    first = orders.get()
-    if not first:
+    told = orders()
+    role = next(told, None)
+    if role is None:
         return
-    actor = Actor(json.loads(first))
+    actor = Actor(role)
     try:
-        _answer({"answer": None})
-        while line := orders.get():
-            order = json.loads(line)
+        answer({"answer": None})
+        for order in told:
             try:
-                _answer({"answer": getattr(actor, f"do_{order['do']}")(order)})
+                answer({"answer": getattr(actor, f"do_{order['do']}")(order)})
             except (LookupError, ValueError, TypeError, gossamer.GossamerError) as error:
-                _answer({"error": type(error).__name__, "why": str(error)})
+                answer({"error": type(error).__name__, "why": str(error)})
     except BrokenPipeError:
         return  # the parent is gone, and so shall we be
     finally:
         actor.close()
-
-
-def _read(orders: SimpleQueue[str]) -> None:
-    """Pass on each line, and "" at the end: then the parent is gone, and whatever we are doing must end soon."""
-    for line in sys.stdin:
-        orders.put(line)
-    orders.put("")
-    time.sleep(END_S)
-    os._exit(1)
-
-
-def _answer(answer: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
