@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..options import Options
-from ..wire.codec import encode_message
 from ..wire.messages import Beacon, Introduce
 from .ledger import Ledger
 from .membership import Member, Membership
