@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "threads": {"handle", "living"},
     "mesh": {"handle", "living", "settings", "net", "store", "views", "cache", "protocol", "crdt"},
     "blocking": {"handle", "settings", "threads", "views"},
-    "aio": {"mesh", "handle", "living", "settings", "views"},
+    "aio": {"handle", "settings", "threads", "views"},
     "diagnose": {"handle", "settings", "blocking", "mesh", "net", "wire"},
     "simulation": {
         "protocol",

@@ -13,7 +13,7 @@
     |- MeshClosed        RuntimeError      the mesh was closed
     |- MeshTimeout       TimeoutError      what was waited for did not happen in time
     |- WrongThread       RuntimeError      a blocking call where blocking would wait for itself
-    |- ForkedMesh        RuntimeError      a trio mesh that a fork left without its loop
+    |- ForkedMesh        RuntimeError      a trio or asyncio mesh that a fork left without its loop
 
 Each also inherits the built-in that people already catch.  A message says what
 happened, why, and what to do.
@@ -75,4 +75,4 @@ class WrongThread(GossamerError, RuntimeError):
 
 
 class ForkedMesh(GossamerError, RuntimeError):
-    """A trio mesh was used in a forked child, where its event loop does not run."""
+    """A trio or asyncio mesh was used in a forked child, where its event loop does not run."""
