@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import WrongThread
 
 LOOK_MS = 20
-"""How often the flag is looked at where no file can be waited on; 50 wake-ups a second, 0.1 % of a core."""
+"""How often the flag is looked at where no file can be waited on; 50 wake-ups a second, about 1 % of a core."""
 
 
 class Clapper:
@@ -109,6 +109,7 @@ _bells: dict[tkinter.Misc, Bell] = {}
 
 
 def bell_of(widget: tkinter.Misc) -> Bell:
+    """Return the bell of the Tk that a widget is of; hang one up first if there is none.  In Tk's thread."""
     root: tkinter.Misc = widget._root()  # type: ignore[attr-defined]
     bell = _bells.get(root)
     if bell is None:
