@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from copy import deepcopy
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +20,15 @@ from gossamer.views.tally import Tally
 
 def counter_of(copy: Copy, name: str = "n", gone: set[bytes] = frozenset()) -> Counter:  # type: ignore[assignment]
     return Counter(copy.mapping._space(COUNTER), name, lambda origins: origins & gone, no_one, no_one)
+
+
+def twin_of(copy: Copy) -> Copy:
+    """Return a copy of a machine that was cloned while it ran: it goes on under the same origin."""
+    twin = Copy(copy.name)
+    twin.hear(copy)
+    twin.ledger.origin = copy.ledger.origin
+    twin.ledger.outbox = deepcopy(copy.ledger.outbox)
+    return twin
 
 
 def no_one(*_: object) -> None:
@@ -152,6 +162,23 @@ def test_after_a_twin_was_met_steps_go_on_under_a_new_name(copy):
 
     assert counter_of(copy).value == 7
     assert len(rows_of(copy)) == 2
+
+
+def test_twins_agree_and_lose_at_most_what_one_of_them_counted_before_they_met(make_copy):
+    ours = make_copy()
+    counter_of(ours).add(10)
+    twin = twin_of(ours)
+
+    counter_of(ours).add(3)
+    counter_of(twin).add(2)
+    for copy in (ours, twin):  # each is shown the other's writes under its own origin
+        copy.ledger.remint(copy.clock_ms)
+    counter_of(ours).add(100)
+    counter_of(twin).add(200)
+    ours.meet(twin)
+
+    assert counter_of(ours).value == counter_of(twin).value
+    assert 310 + 2 <= counter_of(ours).value <= 310 + 5
 
 
 # -- resets -----------------------------------------------------------------------------------------
