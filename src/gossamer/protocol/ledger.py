@@ -26,7 +26,6 @@ from ..options import Options
 from ..wire.keys import SpaceKey, canonical_key_bytes
 from .outbox import BATCH_ROWS_MAX, BATCH_VALUES_BYTES_MAX, Outbox
 
-
 _KEY = itemgetter(0)
 
 
