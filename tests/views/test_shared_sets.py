@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from local_copy import Copy
 
-from gossamer.errors import ConfigurationError, UnsendableValue
+from gossamer.errors import ConfigurationError, UnsendableValue, ValueTooLarge
+from gossamer.options import Options
 from gossamer.views.elements import part_of
 from gossamer.views.shared_set import SharedSet
 from gossamer.views.spaces import SET
@@ -217,6 +218,14 @@ def test_any_size_of_element_has_its_place(copy):
     assert s == {long + "y", tuple(range(1000))}
 
 
+def test_an_element_above_the_limit_of_values_is_refused_and_nothing_is_stored(make_copy):
+    s = set_of(make_copy(options=Options(value_bytes_max=1000)))
+    with pytest.raises(ValueTooLarge, match="nothing was stored"):
+        s.update(["fits", "x" * 1000])
+
+    assert s == set()
+
+
 def test_rows_that_hold_no_element_are_passed_over(copy):
     set_of(copy).add("x")
     set_of(copy, policy="last").add("x")
@@ -254,7 +263,8 @@ NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
         (0, -0.0, False, Decimal("-0")),
         (0.5, Decimal("0.5"), Decimal("0.500")),
         (Decimal("0.1"), Decimal("0.10")),
-        (10**300, float(10**300) and Decimal(10**300)),
+        (10**300, Decimal(10**300), Decimal("1e300")),
+        (Decimal("1e3000"), Decimal("10e2999")),
         (float("inf"), Decimal("Infinity")),
         ((1, "a"), (1.0, "a"), (True, "a")),
         (frozenset([1, 2]), frozenset([2.0, True])),

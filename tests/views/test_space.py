@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from gossamer.errors import UnsendableValue
+from gossamer.errors import InvalidKey, UnsendableValue
 from gossamer.views.space import GONE, UNREADABLE
 from gossamer.wire.keys import SpaceKey
 
@@ -42,7 +42,19 @@ def test_no_way_of_looking_at_the_dict_shows_rows(copy):
     assert (len(mapping), list(mapping), mapping.snapshot()) == (1, ["k"], {"k": 1})
     assert (list(reversed(mapping)), dict(mapping), mapping.copy()) == (["k"], {"k": 1}, {"k": 1})
     assert (repr(mapping), mapping.conflicts(), mapping == {"k": 1}) == ("MeshMapping('ours', {'k': 1})", {}, True)
-    assert SpaceKey(NUMBER, ("it", "b")) not in mapping
+    assert (mapping.scope("it").snapshot(), len(mapping.scope("it"))) == ({}, 0)
+    hidden = SpaceKey(NUMBER, ("it", "b"))
+    assert (hidden in mapping, mapping.get(hidden), mapping.pop(hidden, None), mapping.conflicts(hidden)) == (
+        False,
+        None,
+        None,
+        (),
+    )
+    for touch in (mapping.entry, mapping.__getitem__, mapping.__delitem__):
+        with pytest.raises(KeyError):
+            touch(hidden)
+    with pytest.raises(InvalidKey):
+        mapping[hidden] = 1
     assert watcher.told() == [("k", None, 1)]
 
     assert mapping.popitem() == ("k", 1)
@@ -240,6 +252,8 @@ def test_what_a_twin_made_us_put_again_stays_in_the_index(copy):
 
     assert copy.mapping._space(NUMBER).origin() != old
     assert (rows(copy), len(copy.mapping)) == ({"a": 1, "b": 2}, 0)
+    for part, row in copy.mapping._space(NUMBER)._objects["it"].items():
+        assert row.held is copy.mapping._live[SpaceKey(NUMBER, ("it", part))]
 
 
 def test_a_mesh_that_reads_objects_alone_has_no_origin(copy):

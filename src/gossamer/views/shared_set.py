@@ -173,7 +173,7 @@ class SharedSet(MutableSet[Any], Observable):
         added = [(part, self._present(e)) for part, e in elements.items() if not self._holds(rows, part)]
         return [*added, *self._without(rows, elements)]
 
-    def __ior__(self, other: Iterable[Any]) -> SharedSet:
+    def __ior__(self, other: Iterable[Any]) -> SharedSet:  # type: ignore[misc]
         self.update(other)
         return self
 
@@ -185,7 +185,7 @@ class SharedSet(MutableSet[Any], Observable):
         self.difference_update(other)
         return self
 
-    def __ixor__(self, other: Iterable[Any]) -> SharedSet:
+    def __ixor__(self, other: Iterable[Any]) -> SharedSet:  # type: ignore[misc]
         self.symmetric_difference_update(other)
         return self
 

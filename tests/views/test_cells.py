@@ -236,6 +236,36 @@ def test_a_listener_that_raises_harms_no_other(mesh, net, caplog):
     assert caplog.text.count("a listener raised") == 2
 
 
+def test_seeds_n29_an_observable_scalar_with_operators_listeners_and_a_with_block(mesh, net):
+    var, told = mesh.value("volume", 5), []
+    var.on_change(lambda var, old, new: told.append((var.key, old, new)))
+    var.on_change(lambda new: told.append(new), value_only=True)
+    var.on_change(lambda: told.append("changed"), no_args=True)
+
+    var += 1
+    net.run(1)
+    with var as unchanged:
+        raise unchanged
+    with var:
+        pass
+    net.run(1)
+
+    assert (var + 1, int(var), float(var), str(var), bool(var), divmod(var, 4)) == (7, 6, 6.0, "6", True, (1, 2))
+    assert told == [("volume", 5, 6), 6, "changed", ("volume", 6, 6), 6, "changed"]
+
+
+def test_seeds_n30_a_text_computed_from_several_cells_wherever_they_are_set(mesh_factory, net):
+    north, south = mesh_factory("north"), mesh_factory("south")
+    text = north.derived("{} is {} years old", north.value("name", "?"), north.value("age", 0))
+    told = []
+    text.on_change(told.append, value_only=True)
+
+    south.update(name="Ada", age=36)
+    net.run(1)
+
+    assert (text.value, told) == ("Ada is 36 years old", ["Ada is 36 years old"])
+
+
 # -- derived ----------------------------------------------------------------------------------------
 
 
