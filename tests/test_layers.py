@@ -28,8 +28,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "surroundings": {"net"},
     "arguments": {"net", "surroundings", "wire"},
     "boot": {"arguments", "net", "protocol", "wire"},
-    "peers": {"protocol", "crdt"},
-    "status": {"peers", "protocol"},
+    "peers": {"protocol", "crdt", "views"},
+    "status": {"peers", "protocol", "views"},
     "handle": {
         "arguments",
         "boot",
@@ -100,7 +100,7 @@ ONLY_IN = {
     "cryptography": {"wire", "net.certificates"},
     "sqlite3": {"store"},
     "mmap": {"cache"},
-    "rich": {"cli"},
+    "rich": {"cli", "views.shown"},
 }
 
 
