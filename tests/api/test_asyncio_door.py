@@ -212,6 +212,28 @@ def test_cancelling_while_it_joins_leaves_nothing_behind(run, enter, options):
     run(program())
 
 
+def test_cancelled_while_it_closes_it_says_goodbye_all_the_same(run, enter, join, eventually):
+    other = join("other")
+
+    async def program():
+        closing = asyncio.Event()
+
+        async def live():
+            async with enter("goes") as mesh:
+                mesh["last"] = "word"
+                asyncio.get_running_loop().call_soon(closing.set)
+
+        task = asyncio.create_task(live())
+        await closing.wait()
+        task.cancel()
+        await asyncio.wait([task])
+
+    run(program())
+    eventually(lambda: {row.presence for row in other.status().peers} == {"left"})
+    assert other["last"] == "word"
+    eventually(lambda: not any("goes" in thread.name for thread in threading.enumerate()))
+
+
 def test_what_the_block_raises_comes_out_as_it_is(run, enter):
     async def program():
         async with enter():
