@@ -78,8 +78,8 @@ class AsyncioMesh(MeshHandle):
                     await self._ended.wait()
         if self._loop.has_ended:
             self._loop.thread.join(ENDS_WITHIN_S)  # it has but to return
+        # Listeners have been told everything: what wakes them was queued before the end was.
         atexit.unregister(self._leave)
-        self._tell_listeners()
 
     def _leave(self) -> None:
         """The program ends, and nobody has closed us."""

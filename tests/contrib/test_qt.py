@@ -112,8 +112,15 @@ def test_it_ends_with_its_parent(join, application):
     parent.deleteLater()
     application.sendPostedEvents(None, qt._qt.QEvent.Type.DeferredDelete)
 
-    mesh["x"] = 1
+    assert mesh._listeners._listeners == []
+
+
+def test_one_that_nobody_holds_ends_too(join, application):
+    mesh = join()
+    qt.MeshSignals(mesh)
     gc.collect()
+    mesh["x"] = 1
+
     assert mesh._listeners._listeners == []
 
 

@@ -9,9 +9,9 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import displays
 import pytest
 
+import displays
 import gossamer
 
 pytestmark = pytest.mark.skipif(bool(displays.why_not()), reason=displays.why_not())
@@ -217,7 +217,7 @@ def test_a_value_that_a_variable_cannot_show_is_reported_and_harms_nothing(join,
     assert "'x' holds str, which a IntVar cannot show; what it showed stays" in caplog.text
 
 
-@pytest.mark.parametrize("text", ["", "-", "1e", "seven", "7.5", "0x10"])
+@pytest.mark.parametrize("text", ["", "-", "1e", "seven", "9.5", "0x10"])
 def test_what_is_no_number_yet_is_not_written(join, root, text):
     mesh = join()
     mesh["n"] = 7
@@ -283,6 +283,9 @@ def test_nothing_keeps_a_variable_or_a_root_that_is_destroyed(join, display, mon
         assert [each() is None for each in kept] == [True, True, False]
         root.destroy()
         assert kept[2]() is None
+        kept.append(weakref.ref(root))
+        del root, frame
+        assert kept[3]() is None
     finally:
         gc.enable()
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from .brief import columns, shortened
@@ -43,6 +42,8 @@ class Table:
 
     def html(self) -> str:
         """Return it as an element of HTML, without scripts or styles."""
+        from html import escape
+
         head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
         body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if self.rows else ""
@@ -112,6 +113,8 @@ class ShownAsLine(_Shown):
 
     def _repr_html_(self) -> str:
         """Show it in a notebook."""
+        from html import escape
+
         return f"<code>{escape(self._line())}</code>"
 
     def __rich__(self) -> Any:
