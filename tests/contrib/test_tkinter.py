@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -40,7 +42,7 @@ def root(display: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     root.report_callback_exception = lambda *error: complaints.append(error)
     root.complaints = complaints
     yield root
-    if root in tk_bell._bells:
+    with suppress(tkinter.TclError):  # the test has destroyed it
         root.destroy()
     gc.collect()  # in Tk's thread, whatever a failed test left
     assert not complaints
@@ -141,6 +143,34 @@ def test_tk_is_touched_in_its_own_thread_alone(join, root, until):
     assert touched == {threading.get_ident()}
     with pytest.raises(gossamer.WrongThread):
         raised_in_another_thread(lambda: tk_var(mesh, "n", root))
+
+
+def test_the_first_binding_of_a_window_in_another_thread_is_refused_and_leaves_nothing(join, root):
+    mesh = join()
+    for bind in (lambda: tk_var(mesh, "n", root), lambda: tk_text(mesh.value("n"), root)):
+        with pytest.raises(gossamer.WrongThread, match="in the thread that made its root"):
+            raised_in_another_thread(bind)
+
+    assert not tk_bell._bells
+    assert not mesh._listeners._listeners
+    assert tk_var(mesh, "n", root, default=1).get() == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_that_rings_does_not_keep_the_window_awake(join, root, until):
+    mesh = join()
+    shown = tk_var(mesh, "n", root, default=0)
+    child = os.fork()
+    if child == 0:
+        bell = tk_bell._bells[root]
+        bell.ring(tk_bell.Clapper(bell, int))
+        os._exit(0)
+    os.waitpid(child, 0)
+    mesh["n"] = 1
+    until(lambda: shown.get() == 1)
+    root.update()
+
+    assert not root.tk.dooneevent(tkinter._tkinter.DONT_WAIT | tkinter._tkinter.FILE_EVENTS)
 
 
 def raised_in_another_thread(fn: Callable[[], Any]) -> None:

@@ -12,12 +12,17 @@ import os
 import threading
 import tkinter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from ..errors import WrongThread
 
 LOOK_MS = 20
 """How often the flag is looked at where no file can be waited on; 50 wake-ups a second, about 1 % of a core."""
+
+READ_BYTES = 64
+"""More than there can be: one of ours, and one of each forked child, which has our end of the pipe too."""
+ELSEWHERE = "a variable of tkinter is bound in the thread that made its root; call it there"
 
 
 class Clapper:
@@ -52,17 +57,27 @@ class Bell:
         self._pipe: tuple[int, int] | None = None
         self._is_over = False
         if hasattr(root.tk, "createfilehandler"):
-            self._pipe = os.pipe()
-            for end in self._pipe:
-                os.set_blocking(end, False)
-            root.tk.createfilehandler(self._pipe[0], tkinter.READABLE, self._answer)
+            self._pipe = self._wired(root)
         else:
             root.after(LOOK_MS, self._look)
+
+    def _wired(self, root: Any) -> tuple[int, int]:
+        """Return both ends of a pipe, the first of which Tk waits on."""
+        pipe = os.pipe()
+        for end in pipe:
+            os.set_blocking(end, False)
+        try:
+            root.tk.createfilehandler(pipe[0], tkinter.READABLE, self._answer)
+        except RuntimeError as error:  # Tk knows its thread, and it is not ours
+            for end in pipe:
+                os.close(end)
+            raise WrongThread(ELSEWHERE) from error
+        return pipe
 
     def check_thread(self) -> None:
         """Raise WrongThread outside Tk's thread."""
         if threading.get_ident() != self._thread:
-            raise WrongThread("a variable of tkinter is bound in the thread that made its root; call it there")
+            raise WrongThread(ELSEWHERE)
 
     def ring(self, clapper: Clapper) -> None:
         """Let it be heard in Tk's thread, once, however often this is called until then.  Never waits."""
@@ -72,18 +87,20 @@ class Bell:
             first = not self._due
             self._due[clapper] = None
             if first and self._pipe is not None:
-                os.write(self._pipe[1], b"\0")  # at most one byte is in it
+                os.write(self._pipe[1], b"\0")  # at most one byte of ours is in it
 
     def _answer(self, *_: Any) -> None:
+        root = self._root
         with self._lock:
-            if self._pipe is not None and self._due:
-                os.read(self._pipe[0], 1)
+            if self._pipe is not None:
+                with suppress(BlockingIOError):  # what rang was heard with what rang before
+                    os.read(self._pipe[0], READ_BYTES)
             due, self._due = self._due, {}
         for clapper in due:
             try:
                 clapper.heard()
             except Exception:  # as from any callback of Tk; out of here it would end the main loop
-                self._root._report_exception()
+                root._report_exception()
 
     def _look(self) -> None:
         if not self._is_over:
