@@ -47,6 +47,7 @@ def busy_mesh() -> Simulation:
     mesh.run(seconds=20)
     mesh.heal()
     mesh.settle(within_s=20)
+    mesh.write("b", "question", "does anybody know of this?")
     node = mesh.nodes["b"]
     node.replica.ask_settled(node.replica.ledger.origin, node.replica.ledger.head(), node.now)
     mesh.run(seconds=3)

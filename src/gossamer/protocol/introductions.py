@@ -89,9 +89,8 @@ class Introductions:
         """Tell that it is there, once we know who it is; an earlier run of the same peer has ended then."""
         if member.announced or not member.introduced or not member.alive:
             return
-        for older in self._replica.membership.alive():
-            if older is not member and older.peer == member.peer:
-                self.gone(older, Presence.LEFT, now)
+        for older in self._replica.membership.earlier_runs(member):
+            self.gone(older, Presence.LEFT, now)
         member.announced = True
         self._replica.effects.append(Joined(member.boot))
         self._tell_others_of(member)

@@ -330,11 +330,11 @@ class Ledger:
     def digests(self) -> tuple[bytes, bytes | None, int]:
         """Return (vector digest, state digest or None, own head) as of one moment."""
         with self.lock:
-            self.close_batch()
-            state = self.state
-            fresh = state.digest.refresh(state.live, 256) and self.joining is None
-            digest = state.digest.value().to_bytes(16, "big") if fresh else None
-            return state.known.digest().to_bytes(16, "big"), digest, self.head()
+            state, outbox = self.state, self.outbox
+            if outbox is not None:
+                outbox.close_into(state.known)
+            fresh = (not state.digest.touched or state.digest.refresh(state.live, 256)) and self.joining is None
+            return state.known.digest(), state.digest.value() if fresh else None, self.head()
 
     def head(self) -> int:
         """Return the sequence of our latest write, 0 before the first."""

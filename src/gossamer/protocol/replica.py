@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from ..crdt.writes import Batch
 from ..errors import Malformed
 from ..options import Options
 from ..wire.codec import decode_batch, decode_message, encode_message
@@ -57,8 +58,8 @@ from .timers import Timers
 
 __all__ = ["Identity", "Replica"]
 
-APPLIED_MAX = 16
-"""Batches applied last, whole: each of them is likely to come again in the next datagrams."""
+APPLIED_MAX = 64
+"""Batches applied last, whole: each of them is likely to come again in the next datagrams of its sender."""
 HINT_DELAY_S = (0.2, 0.4)
 """What a hint waits where there is multicast, which is likely to find the same peer first."""
 _COUNTED = {outcome: f"batches {outcome.value}" for outcome in Outcome}
@@ -79,8 +80,9 @@ class Replica:
         multicast: bool = True,
         ledger: Ledger | None = None,
         decode: Callable[[bytes], Message | None] = decode_message,
+        decode_batch: Callable[[EncodedBatch], Batch] = decode_batch,
     ) -> None:
-        """`decode` may remember what it decoded: where many replicas share a process, all hear the same bytes."""
+        """Decoding may remember what it decoded: where many replicas share a process, all hear the same bytes."""
         self.identity = identity
         self.options = options
         self.rng = rng
@@ -103,8 +105,8 @@ class Replica:
         self.dissemination = Dissemination(ledger, membership, exchanges, post, effects, options, rng)
         self.introductions = Introductions(self)
         self.timers = Timers(self, now)
-        self._decode = decode
-        self._applied: deque[bytes] = deque(maxlen=APPLIED_MAX)
+        self._decode, self._decode_batch = decode, decode_batch
+        self._applied: dict[bytes, None] = {}
 
     # -- local ----------------------------------------------------------------------------------
 
@@ -308,14 +310,16 @@ class Replica:
             self.counts["batches old"] += 1
             return
         member.origins.add(origin)
-        batch = decode_batch(message)
+        batch = self._decode_batch(message)
         outcome = ledger.receive(batch, len(message.data), wall_ms)
         self.counts[_COUNTED[outcome]] += 1
         if outcome is Outcome.HELD:
             self.repairs.held(batch, now)
             self.timers.soon(now)
         elif outcome is Outcome.APPLIED:
-            self._applied.append(message.data)
+            self._applied[message.data] = None
+            if len(self._applied) > APPLIED_MAX:
+                del self._applied[next(iter(self._applied))]
             member.wrote_at = now
             head = ledger.state.known.sequence(origin)
             if self.wants.gaps:

@@ -48,6 +48,7 @@ class Timers:
         if now >= self._beacon_at and not replica.introductions.leaving:
             self._beacon_at = now + replica.beacons.interval_s() * replica.rng.uniform(0.5, 1.5)
             replica.beacons.send(now)
+            self._members_at = now  # who is silent is seen in the same turn: a quiet peer wakes once an interval
         if now >= self._members_at:
             self._probe(now, wall_ms)
             self._stay_linked(now)
@@ -93,8 +94,9 @@ class Timers:
             else:
                 replica.probes.ping(member, replica.exchanges.link_of(member), now, wall_ms)
         suspects = any(m.presence is Presence.SUSPECT for m in replica.membership.alive())
-        interval_s = replica.options.probe_timeout_s if suspects else replica.beacons.interval_s()
-        self._members_at = now + interval_s / 2
+        self._members_at = now + (
+            replica.options.probe_timeout_s / 2 if suspects else 1.5 * replica.beacons.interval_s()
+        )
 
     def _try_hints(self, now: float) -> None:
         replica = self._replica

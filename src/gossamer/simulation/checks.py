@@ -43,7 +43,7 @@ class Checks:
         self.steps = 0
         self.compared_keys = 0
         self._heads: dict[str, dict[Origin, int]] = {}
-        self._digests: dict[str, int] = {}
+        self._digests: dict[str, bytes] = {}
         self._touched: dict[str, set[Key]] = {}
         self._credit: Counter[str] = Counter()
         self._latest_ms = 0

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..net.transport import Address
-from ..wire.codec import decode_message
+from ..wire.codec import decode_batch, decode_message
 from ..wire.framing import messages_in
 from .bursts import Bursts
 from .engine import Engine
@@ -82,6 +82,7 @@ class Links:
         self.multicast = True
         """Whether the network carries multicast at all."""
         self.decode = lru_cache(DECODED_MAX)(decode_message)
+        self.decode_batch = lru_cache(DECODED_MAX)(decode_batch)
         """Each datagram is decoded once by the real codec, not once by each of a thousand who hear it.
 
         What multicast carries is immutable once decoded; streams, whose messages are not, do without.

@@ -83,6 +83,7 @@ class Process:
             multicast=node.has_multicast,
             ledger=ledger,
             decode=node.links.decode,
+            decode_batch=node.links.decode_batch,
         )
         self.replica.ledger.observer, self.replica.ledger.watched = self, True
         self.replica.start(node.now)

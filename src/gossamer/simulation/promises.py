@@ -79,7 +79,7 @@ class MemoryBounds(Check):
             return
         if outbox.ring_bytes > options.batch_ring_bytes and len(outbox.ring) > 1:
             raise Wrong(f"{node.name} keeps {outbox.ring_bytes} bytes of batches to be sent again")
-        if len(outbox.open) > BATCH_ROWS_MAX + SPARE_ROWS:
+        if outbox.open.size_bytes and len(outbox.open) > BATCH_ROWS_MAX + SPARE_ROWS:
             raise Wrong(f"{node.name} has {len(outbox.open)} rows in its open batch")
 
 
