@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import trio
 
@@ -18,7 +18,7 @@ from ..errors import Malformed
 from ..options import Options
 from ..protocol.effects import Close, Connect, Effect, Multicast, Notice, Unicast, Wake
 from ..protocol.replica import Replica
-from ..wire.framing import DATAGRAM_BODY_MAX, body, messages_in
+from ..wire.framing import body, messages_in, packed
 from ..wire.sealing import Cause, RefusedDatagram, Sealer
 from .clocks import Clock
 from .links import Links
@@ -291,7 +291,7 @@ class Driver:
             case Multicast(messages):
                 self.network.multicast(self.sealer.seal(body(messages)))
             case Unicast(messages, to):
-                for group in _fitting(messages):
+                for group in packed(messages):
                     self.network.unicast(self.sealer.seal(body(group)), to)
             case Connect(to):
                 if self._nursery is not None and not self.closing:
@@ -335,16 +335,3 @@ async def _until(condition: Callable[[], bool]) -> None:
     """Wait for what nothing announces; only at the end, where a few wake-ups more do not matter."""
     while not condition():  # noqa: ASYNC110
         await trio.sleep(0.002)
-
-
-def _fitting(messages: Iterable[bytes]) -> list[list[bytes]]:
-    """Share messages out to datagrams that hold them."""
-    groups: list[list[bytes]] = []
-    room = 0
-    for message in messages:
-        if len(message) + 2 > room:
-            groups.append([])
-            room = DATAGRAM_BODY_MAX
-        groups[-1].append(message)
-        room -= len(message) + 2
-    return groups
