@@ -38,8 +38,12 @@ if TYPE_CHECKING:
     from .peers import Peer
     from .status import PeerStatus, Status
     from .views.changes import Change
+    from .views.counter import Counter
+    from .views.derived import Derived
     from .views.entries import Entry
     from .views.scope import Scope
+    from .views.shared_set import SharedSet
+    from .views.value import Value
     from .wire.registered import Unknown, register
 
 __version__ = "0.1.0"
@@ -67,8 +71,12 @@ _HOMES = {
     "peers": ("Peer",),
     "status": ("PeerStatus", "Status"),
     "views.changes": ("Change",),
+    "views.counter": ("Counter",),
+    "views.derived": ("Derived",),
     "views.entries": ("Entry",),
     "views.scope": ("Scope",),
+    "views.shared_set": ("SharedSet",),
+    "views.value": ("Value",),
     "wire.registered": ("Unknown", "register"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -79,6 +87,8 @@ __all__ = [
     "BlockingMesh",
     "Change",
     "ConfigurationError",
+    "Counter",
+    "Derived",
     "Entry",
     "ForkedMesh",
     "FrozenValue",
@@ -95,9 +105,11 @@ __all__ = [
     "Refused",
     "Scope",
     "SecretError",
+    "SharedSet",
     "Status",
     "Unknown",
     "UnsendableValue",
+    "Value",
     "ValueTooLarge",
     "WrongThread",
     "join",
