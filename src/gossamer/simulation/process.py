@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 
+from ..crdt.waiting import Waiting
 from ..crdt.writes import Held, Key, Replaced
 from ..errors import Malformed
 from ..net.transport import Address
@@ -93,6 +94,13 @@ class Process:
     def copied_replica(self) -> Replica:
         """Return a copy of the replica that no later step touches."""
         return copy.deepcopy(self.replica, {id(self): Unobserved(), id(LOCK): LOCK})
+
+    def forked_ledger(self) -> Ledger:
+        """Return what the child of a `fork()` keeps, as `MeshHandle.fork_in_child` says: the state, no origin, no post."""
+        ledger = copy.deepcopy(self.replica.ledger, {id(self): Unobserved(), id(LOCK): LOCK})
+        ledger.origin = ledger.outbox = ledger.joining = None
+        ledger.waiting = Waiting(self.node.options.held_batches_bytes)
+        return ledger
 
     def start_as_copy_of(self, replica: Replica, mirror: dict[Key, Held]) -> None:
         """Go on with a copy of that memory, but with no stream: those belong to who had it first."""

@@ -78,6 +78,9 @@ class World(Protocol):
     def resume(self, name: str) -> None:
         """It goes on."""
 
+    def fork(self, name: str, child: str) -> None:
+        """The process forks, as by `os.fork()`; `child` is a node too, on the same computer, and shares its fate."""
+
     def clone(self, name: str, twin: str) -> None:
         """Copy a running computer, memory and all."""
 

@@ -31,7 +31,7 @@ from .clock import WrongClock
 from .engine import Engine
 from .journal import Journal
 from .links import Links
-from .node import STREAM_PORT, Memory, Node
+from .node import Memory, Node
 from .observer import SimulationObserver
 from .oracle import Wrong
 from .traffic import Traffic
@@ -101,7 +101,9 @@ class Simulation:
         self.hint(name, peers)
         return node
 
-    def _make(self, name: str, clock: WrongClock, multicast: bool, options: Options) -> Node:
+    def _make(
+        self, name: str, clock: WrongClock, multicast: bool, options: Options, parent: Node | None = None
+    ) -> Node:
         if name in self.nodes:
             raise ValueError(f"there is a node {name!r} already")
         node = Node(
@@ -115,15 +117,17 @@ class Simulation:
             clock=clock,
             options=options,
             multicast=multicast,
+            parent=parent,
         )
-        self.nodes[name] = self.links.hosts[node.host] = node
+        self.nodes[name] = node
+        self.links.hosts.setdefault(node.host, []).append(node)
         return node
 
     def hint(self, name: str, peers: Iterable[str]) -> None:
         """Give a node the static addresses of others."""
         node = self._node(name)
         for peer in peers:
-            node.replica.hint((self._node(peer).host, STREAM_PORT), node.now, static=True)
+            node.replica.hint((self._node(peer).host, self._node(peer).stream_port), node.now, static=True)
             node.turn_soon()
 
     def kill(self, name: str) -> None:
@@ -132,7 +136,8 @@ class Simulation:
 
     def crash(self, name: str) -> None:
         """The computer loses power: nothing is said by anybody."""
-        self._node(name).crash()
+        for node in self.links.hosts[self._node(name).host]:
+            node.crash()
 
     def stop(self, name: str, *, linger_s: float | None = None) -> float:
         """The program closes its mesh in an orderly way; return how long that took."""
@@ -167,6 +172,15 @@ class Simulation:
     def resume(self, name: str) -> None:
         """It goes on."""
         self._node(name).resume()
+
+    def fork(self, name: str, child: str) -> None:
+        """The process there forks; `child` is a node on the same computer, which holds the same and is a new peer."""
+        node = self._node(name)
+        if not node.is_awake:
+            raise ValueError(f"no process of {name!r} goes on: it cannot fork")
+        forked = self._make(child, node.clock, node.has_multicast, node.options, node)
+        self.links.computers[child] = self.links.computers.get(name, name)
+        forked.begin_as_child_of(node)
 
     def clone(self, name: str, twin: str) -> None:
         """Copy a running computer, memory and all: from now on two write under one origin."""
