@@ -14,6 +14,7 @@ def fork_after_first_write(world: World) -> None:
     world.settle(within_s=10)
     for number in range(10):
         world.write(parent, f"unsent/{number}", number)  # still in the outbox of the parent when it forks
+    world.weather(loss=0.1)
     world.fork(parent, "child")
     for number in range(ROUNDS):
         for writer in (parent, "child"):

@@ -7,6 +7,7 @@ ways are open, wait while one is not, and break when they waited too long.
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -88,6 +89,8 @@ class Links:
         What multicast carries is immutable once decoded; streams, whose messages are not, do without.
         """
         self.observers: tuple[SimulationObserver, ...] = ()
+        self.overheard: deque[bytes] | None = None
+        """What a stranger in the same network kept of what was multicast; None while there is none."""
         self._free_at: dict[str, float] = {}
         self.nodes: dict[str, Node] = {}
         self.hosts: dict[str, list[Node]] = {}
@@ -163,6 +166,8 @@ class Links:
         node = sender.node
         self._traffic.sent(node.name, "multicast", messages)
         if self.multicast and node.has_multicast:
+            if self.overheard is not None:
+                self.overheard.append(data)
             datagram = self._datagram(sender, data, messages, multicast=True)
             for other in self.nodes.values():
                 if other is not node and other.has_multicast:

@@ -109,7 +109,7 @@ class Node:
     def begin_as_child_of(self, parent: Node) -> None:
         """Go on as the child of a `fork()`: all that the parent holds, as a new peer on the same computer."""
         self.lives(f"is forked off {parent.name}")
-        self.boot(parent._last.forked_ledger(), dict(parent.mirror))
+        self.boot(parent._last.forked_ledger(random.Random(self._rng.getrandbits(64))), dict(parent.mirror))
 
     def wake_as_copy_of(self, other: Node) -> None:
         """Go on as a computer that was copied while it ran: same memory, another address, no streams."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import math
 import random
+from collections import Counter
 from collections.abc import Sequence
 from threading import RLock
 from typing import TYPE_CHECKING, Protocol
@@ -60,6 +61,8 @@ class Process:
         """What a watcher would hold that only heard of changes."""
         self.program: Program | None = None
         self.replica: Replica
+        self.refused: Counter[str] = Counter()
+        """What strangers sent, by where it was refused."""
         self._pipes: dict[int, tuple[Pipe, End]] = {}
         self._numbers = 0
         self._inbox: list[Datagram] = []
@@ -95,9 +98,9 @@ class Process:
         """Return a copy of the replica that no later step touches."""
         return copy.deepcopy(self.replica, {id(self): Unobserved(), id(LOCK): LOCK})
 
-    def forked_ledger(self) -> Ledger:
+    def forked_ledger(self, rng: random.Random) -> Ledger:
         """Return what the child of a `fork()` keeps, as `MeshHandle.fork_in_child` says: the state, no origin, no post."""
-        ledger = copy.deepcopy(self.replica.ledger, {id(self): Unobserved(), id(LOCK): LOCK})
+        ledger = copy.deepcopy(self.replica.ledger, {id(self): Unobserved(), id(LOCK): LOCK, id(self.replica.rng): rng})
         ledger.origin = ledger.outbox = ledger.joining = None
         ledger.waiting = Waiting(self.node.options.held_batches_bytes)
         return ledger
@@ -219,8 +222,19 @@ class Process:
                 node.meets_its_twin()
             return
         now, wall_ms = elapsed_s + node.uptime_s, node.clock.wall_ms(elapsed_s)
-        replica.hear(datagram.boot, datagram.source, datagram.multicast, datagram.opened(), now, wall_ms)
+        try:
+            messages = datagram.opened()
+        except Malformed:
+            self._refuse("datagrams", honest=datagram.sender in node.links.nodes)
+            return
+        replica.hear(datagram.boot, datagram.source, datagram.multicast, messages, now, wall_ms)
         self._after_hearing(now)
+
+    def _refuse(self, what: str, *, honest: bool) -> None:
+        """Something could not be read: of a stranger it is counted, of a node it is a bug."""
+        if honest:
+            self.node.checks.malformed(self.node)
+        self.refused[what] += 1
 
     def _after_hearing(self, now: float) -> None:
         if self.replica.effects:
@@ -268,7 +282,7 @@ class Process:
             for message in parser.feed(piece):
                 self.replica.link_heard(number, message, node.now, node.wall_ms)
         except Malformed:
-            node.checks.malformed(node)
+            self._refuse("streams", honest=self._pipes[number][0].is_honest)
             return False
         self._busy_at = node.engine.now
         self._after_hearing(node.now)

@@ -113,6 +113,12 @@ class World(Protocol):
     def sees(self, name: str) -> set[str]:
         """Return the names of the peers that a node counts on."""
 
+    def begin_watching(self, name: str, *, changes_max: int) -> None:
+        """A program on that node watches all keys from now on, with a feed that folds changes beyond `changes_max`."""
+
+    def take_changes(self, name: str) -> list[tuple[Key, Any, Any]]:
+        """Let that program take what waits for it: of each change the key, the old and the new value."""
+
     # -- the network ----------------------------------------------------------------------------
 
     def partition(self, *sides: Iterable[str]) -> None:
@@ -132,6 +138,12 @@ class World(Protocol):
 
     def sent_bytes(self, name: str | None = None) -> int:
         """Return how many bytes a node, or all together, have sent since the story began."""
+
+    def flood(self, seconds: float) -> None:
+        """A computer that has no secret begins to send what it likes, as fast as it can, and ends after so long."""
+
+    def refused(self, name: str) -> int:
+        """Return how many datagrams, messages and streams that node has refused since it started."""
 
     # -- time -----------------------------------------------------------------------------------
 

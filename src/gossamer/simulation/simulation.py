@@ -34,7 +34,9 @@ from .links import Links
 from .node import Memory, Node
 from .observer import SimulationObserver
 from .oracle import Wrong
+from .stranger import Stranger
 from .traffic import Traffic
+from .watching import Taken, WatchingProgram
 
 if TYPE_CHECKING:
     from .scenario import World
@@ -246,6 +248,20 @@ class Simulation:
         found = {key: self.read(name, key) for key in self._node(name).replica.ledger.state.live}
         return {key: value for key, value in found.items() if value is not None}
 
+    def begin_watching(self, name: str, *, changes_max: int) -> None:
+        """A program on that node watches all keys from now on, with a feed that folds changes beyond `changes_max`."""
+        process = self._node(name).process
+        if process is None or process.program is not None:
+            raise ValueError(f"no process of {name!r} runs that has no program yet: nothing can watch there")
+        process.program = WatchingProgram(self.nodes[name], changes_max)
+
+    def take_changes(self, name: str) -> list[Taken]:
+        """Let that program take what waits for it: of each change the key, the old and the new value."""
+        process = self._node(name).process
+        if process is None or not isinstance(process.program, WatchingProgram):
+            raise ValueError(f"nobody watches on {name!r}: call begin_watching({name!r}) before")
+        return process.program.watching.take()
+
     # -- the network ----------------------------------------------------------------------------
 
     def partition(self, *sides: Iterable[str]) -> None:
@@ -273,6 +289,16 @@ class Simulation:
         """Turn the faults of the network (the fields of `Weather`) from now on; those not named stay."""
         self._network("weather: " + ", ".join(f"{name} {value}" for name, value in faults.items()))
         self.links.turn(**faults)
+
+    def flood(self, seconds: float) -> None:
+        """A computer that has no secret begins to send what it likes, and ends after so long (see `stranger`)."""
+        self._network(f"is flooded by a stranger for {seconds:g} s")
+        Stranger(self.engine, self.links, random.Random(f"{self.seed} stranger"), seconds).begin()
+
+    def refused(self, name: str) -> int:
+        """Return how many datagrams, messages and streams that node has refused since it started."""
+        process = self._node(name).process
+        return 0 if process is None else process.refused.total() + process.replica.counts["malformed messages"]
 
     def _network(self, text: str) -> None:
         self.journal.note(self.engine.now, "network", text)

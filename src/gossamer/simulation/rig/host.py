@@ -134,7 +134,10 @@ class Host:
 
     def answer(self, within_s: float) -> Any:
         """Return the answer to the last order; raise what the peer raised, or RigError if it ended or hangs."""
-        found = json.loads(self._line(time.monotonic() + within_s))
+        return self.content(json.loads(self._line(time.monotonic() + within_s)))
+
+    def content(self, found: dict[str, Any]) -> Any:
+        """Return what an answer holds, or raise it."""
         match found.get("error"):
             case None:
                 return found["answer"]

@@ -32,6 +32,7 @@ from ...wire.secret import new_token
 from ..oracle import Wrong
 from ..scenario import NoSuchFault
 from .availability import available
+from .child import Child
 from .host import ANSWER_S, Host, Role
 from .network import RigNetwork
 from .processes import RigError, Starter
@@ -104,7 +105,7 @@ class Rig(RigNetwork):
 
     def add_host(self, name: str) -> Host:
         """Add a computer on which no peer of ours runs, for programs of your own (see `popen`)."""
-        if name in self.hosts:
+        if name in self.names:
             raise ValueError(f"there is a node {name!r} already")
         host = Host(name, len(self.hosts) + 1, self._starter, self.switch.namespace, Path(self._directory.name))
         self.plug(host)
@@ -149,8 +150,9 @@ class Rig(RigNetwork):
 
     def kill(self, name: str) -> None:
         """Kill all processes there with SIGKILL."""
-        self.record.ended(self._process(name))
         self.host(name).kill()
+        for one in (name, *(child.name for child in self.children.values() if child.namespace is self.host(name).namespace)):
+            self.record.ended(self._process(one))
 
     def crash(self, name: str) -> None:
         """The computer loses power: its cable goes dead first, so that its kernel cannot say anything for its dead."""
@@ -176,6 +178,17 @@ class Rig(RigNetwork):
     def resume(self, name: str) -> None:
         """They go on (SIGCONT)."""
         self.host(name).signal(signal.SIGCONT)
+
+    def fork(self, name: str, child: str) -> None:
+        """The process there calls `os.fork()`; `child` is a node on the same computer, and shares its fate."""
+        if child in self.names:
+            raise ValueError(f"there is a node {child!r} already")
+        parent = self.host(name)
+        if isinstance(parent, Child):
+            raise NoSuchFault(f"{name} was forked itself; on the rig only the first process of a computer forks")
+        parent.tell("fork", name=child)
+        self.children[child] = Child(child, parent)
+        self._lives[child] += 1
 
     def clone(self, name: str, twin: str) -> None:
         """Raise NoSuchFault."""
@@ -249,6 +262,14 @@ class Rig(RigNetwork):
     def sees(self, name: str) -> set[str]:
         """Return the names of the peers that are there for this one."""
         return set(self.host(name).tell("sees"))
+
+    def begin_watching(self, name: str, *, changes_max: int) -> None:
+        """The peer there watches all keys from now on, with a feed that folds changes beyond `changes_max`."""
+        self.host(name).tell("begin_watching", changes_max=changes_max)
+
+    def take_changes(self, name: str) -> list[tuple[Key, Any, Any]]:
+        """Let it take what waits: of each change the key, the old and the new value."""
+        return [(key, old, new) for key, old, new in self.host(name).tell("take_changes")]
 
     # -- time -----------------------------------------------------------------------------------
 
