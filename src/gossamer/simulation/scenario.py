@@ -93,6 +93,12 @@ class World(Protocol):
     def step_clock(self, name: str, by_ms: int) -> None:
         """Somebody sets the wall clock of a computer."""
 
+    def fill_disk(self, name: str) -> None:
+        """Leave no byte free on the disk of a computer."""
+
+    def free_disk(self, name: str) -> None:
+        """Make room again."""
+
     # -- what programs do -----------------------------------------------------------------------
 
     def write(self, name: str, key: Key, value: object, *, ttl_s: float | None = None) -> None:

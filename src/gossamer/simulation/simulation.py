@@ -34,6 +34,7 @@ from .links import Links
 from .node import Memory, Node
 from .observer import SimulationObserver
 from .oracle import Wrong
+from .scenario import NoSuchFault
 from .stranger import Stranger
 from .traffic import Traffic
 from .watching import Taken, WatchingProgram
@@ -211,6 +212,14 @@ class Simulation:
         node = self._node(name)
         node.note(f"sets its clock by {by_ms} ms")
         node.clock.step(by_ms)
+
+    def fill_disk(self, name: str) -> None:
+        """Raise NoSuchFault."""
+        raise NoSuchFault("a simulated computer has no disk; those of the rig have")
+
+    def free_disk(self, name: str) -> None:
+        """Raise NoSuchFault."""
+        self.fill_disk(name)
 
     def _node(self, name: str) -> Node:
         if name not in self.nodes:

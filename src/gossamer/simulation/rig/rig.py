@@ -18,6 +18,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -33,7 +34,7 @@ from ..oracle import Wrong
 from ..scenario import NoSuchFault
 from .availability import available
 from .child import Child
-from .host import ANSWER_S, Host, Role
+from .host import ANSWER_S, PACKAGE_HOME, Host, Role
 from .network import RigNetwork
 from .processes import RigError, Starter
 from .record import Record
@@ -46,6 +47,9 @@ MEET_S = 15.0
 """Within this time peers have met, where nothing hinders them and the machine is not overwhelmed."""
 LOOK_S = 0.25
 """How long, at most, a peer that does not agree lets `settle` wait before it looks at all again."""
+
+STRANGER = "a stranger"
+"""The computer from which the mesh is flooded."""
 
 
 class Rig(RigNetwork):
@@ -60,6 +64,8 @@ class Rig(RigNetwork):
         self.record = Record()
         self.figures: dict[str, float] = {}
         self.said: list[tuple[float, str]] = []
+        self.flooding: subprocess.Popen[str] | None = None
+        """The latest program of a stranger; it prints how many datagrams and streams it sent."""
         self._lives: Counter[str] = Counter()
         self._secret = new_token(os.urandom)
         self._directory = tempfile.TemporaryDirectory(prefix="gossamer-rig-", ignore_cleanup_errors=True)
@@ -218,6 +224,22 @@ class Rig(RigNetwork):
     def free_disk(self, name: str) -> None:
         """Make room again."""
         self.host(name).free_disk()
+
+    # -- strangers ------------------------------------------------------------------------------
+
+    def flood(self, seconds: float) -> None:
+        """On a computer of its own a program begins that has no secret and sends what it likes (see `flood`)."""
+        if STRANGER not in self.hosts:
+            self.add_host(STRANGER)
+        addresses = [host.address for host in self.alive() if not isinstance(host, Child)]
+        path = os.pathsep.join(filter(None, (PACKAGE_HOME, os.environ.get("PYTHONPATH"))))
+        argv = [sys.executable, "-m", f"{__package__}.flood", str(seconds), str(self.seed), self.host(STRANGER).address, *addresses]
+        self.flooding = self.popen(STRANGER, argv, env={"PYTHONPATH": path}, stdout=subprocess.PIPE, text=True)
+
+    def refused(self, name: str) -> int:
+        """Return how many datagrams and streams that peer has refused since it started."""
+        counts = self.host(name).tell("counts")
+        return sum(n for what, n in counts.items() if what.startswith("refused: ") or what == "malformed messages")
 
     # -- what programs do -----------------------------------------------------------------------
 
