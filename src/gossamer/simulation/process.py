@@ -100,7 +100,8 @@ class Process:
 
     def forked_ledger(self, rng: random.Random) -> Ledger:
         """Return what the child of a `fork()` keeps, as `MeshHandle.fork_in_child` says: the state, no origin, no post."""
-        ledger = copy.deepcopy(self.replica.ledger, {id(self): Unobserved(), id(LOCK): LOCK, id(self.replica.rng): rng})
+        self.replica.ledger.seal()
+        ledger = copy.deepcopy(self.replica.ledger, {id(self): Unobserved(), id(LOCK): LOCK, id(self.replica.ledger._rng): rng})
         ledger.origin = ledger.outbox = ledger.joining = None
         ledger.waiting = Waiting(self.node.options.held_batches_bytes)
         return ledger
