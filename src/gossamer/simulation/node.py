@@ -57,12 +57,12 @@ class Node:
         parent: Node | None = None,
     ) -> None:
         self.name = name
-        self.host = f"10.0.{number >> 8}.{number & 255}" if parent is None else parent.host
+        self.host: str = f"10.0.{number >> 8}.{number & 255}" if parent is None else parent.host
         self.stream_port = STREAM_PORT if parent is None else STREAM_PORT + number
         """Where its streams come in: only the first process of a computer gets the usual port."""
         self.engine, self.links, self.checks = engine, links, checks
         self.clock = clock
-        self.options = options
+        self.options: Options = options
         self.has_multicast = multicast
         self.host_is_up = False
         self.is_paused = False
@@ -73,7 +73,7 @@ class Node:
         self._rng = rng
         self._ports: Iterator[int] = count(UNICAST_PORT + 1) if parent is None else parent._ports
         """Of datagrams for one process alone: all processes of a computer draw from one lot."""
-        self.uptime_s = rng.uniform(10, 1e6) if parent is None else parent.uptime_s
+        self.uptime_s: float = rng.uniform(10, 1e6) if parent is None else parent.uptime_s
         self._last: Process
 
     # -- life -----------------------------------------------------------------------------------

@@ -99,9 +99,11 @@ class Process:
         return copy.deepcopy(self.replica, {id(self): Unobserved(), id(LOCK): LOCK})
 
     def forked_ledger(self, rng: random.Random) -> Ledger:
-        """Return what the child of a `fork()` keeps, as `MeshHandle.fork_in_child` says: the state, no origin, no post."""
+        """Return what the child of a `fork()` keeps, as `MeshHandle` does: the state, no origin, no outbox."""
         self.replica.ledger.seal()
-        ledger = copy.deepcopy(self.replica.ledger, {id(self): Unobserved(), id(LOCK): LOCK, id(self.replica.ledger._rng): rng})
+        ledger = copy.deepcopy(
+            self.replica.ledger, {id(self): Unobserved(), id(LOCK): LOCK, id(self.replica.ledger._rng): rng}
+        )
         ledger.origin = ledger.outbox = ledger.joining = None
         ledger.waiting = Waiting(self.node.options.held_batches_bytes)
         return ledger

@@ -122,8 +122,8 @@ class World(Protocol):
     def begin_watching(self, name: str, *, changes_max: int) -> None:
         """A program on that node watches all keys from now on, with a feed that folds changes beyond `changes_max`."""
 
-    def take_changes(self, name: str) -> list[tuple[Key, Any, Any]]:
-        """Let that program take what waits for it: of each change the key, the old and the new value."""
+    def take_changes(self, name: str, *, at_most: int | None = None) -> list[tuple[Key, Any, Any]]:
+        """Let that program take what waits, the oldest first (`at_most` so many): key, old and new value of each change."""
 
     # -- the network ----------------------------------------------------------------------------
 
@@ -179,7 +179,8 @@ class Weather:
     """The faults of a network.  Shares are from 0 to 1."""
 
     loss: float = 0.0
-    """Share of datagrams that never arrive."""
+    """Share that never arrives: in the simulator of datagrams, streams being spared; on the rig of all packets, so that
+    streams must send again too (`Rig.lose(..., udp_only=True)` spares them there)."""
     burst_loss: float = 0.0
     """Share of time that a link spends in bursts in which nothing arrives (Gilbert and Elliott's model)."""
     burst_s: float = 0.2

@@ -264,12 +264,12 @@ class Simulation:
             raise ValueError(f"no process of {name!r} runs that has no program yet: nothing can watch there")
         process.program = WatchingProgram(self.nodes[name], changes_max)
 
-    def take_changes(self, name: str) -> list[Taken]:
-        """Let that program take what waits for it: of each change the key, the old and the new value."""
+    def take_changes(self, name: str, *, at_most: int | None = None) -> list[Taken]:
+        """Let that program take what waits, the oldest first (`at_most` so many): key, old and new value of each change."""
         process = self._node(name).process
         if process is None or not isinstance(process.program, WatchingProgram):
             raise ValueError(f"nobody watches on {name!r}: call begin_watching({name!r}) before")
-        return process.program.watching.take()
+        return process.program.watching.take(at_most)
 
     # -- the network ----------------------------------------------------------------------------
 

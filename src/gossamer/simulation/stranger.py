@@ -39,11 +39,17 @@ class Babble(Pipe):
     def __init__(self, to: Process, rng: random.Random, now: float) -> None:
         self.to = to
         self.end = End(to, FrameParser(to.node.options.message_bytes_max), now)
-        self.end.number = to.link_opened(self, self.end, rng.randbytes(16), (HOST, rng.randrange(65536)), outgoing=False)
+        self.end.number = to.link_opened(
+            self, self.end, rng.randbytes(16), (HOST, rng.randrange(65536)), outgoing=False
+        )
 
     def say(self, piece: bytes) -> None:
         """Send something; the peer may close the stream for it."""
-        if not self.end.closed and self.to.is_awake and not self.to.stream_data(self.end.number, self.end.parser, piece):
+        if (
+            not self.end.closed
+            and self.to.is_awake
+            and not self.to.stream_data(self.end.number, self.end.parser, piece)
+        ):
             self.close(self.end)
 
     def pump(self, end: End) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..crdt.writes import Held, Key, Replaced
@@ -25,9 +26,9 @@ class Watching:
         self.feed = Feed(changes_max, wake, lambda key: True)
         watchers.watch(self.feed)
 
-    def take(self) -> list[Taken]:
-        """Return the changes that wait, oldest first, and let go of them."""
-        changes = (self._watchers.change(raw) for raw in self._watchers.drain(self.feed))
+    def take(self, at_most: int | None = None) -> list[Taken]:
+        """Return the changes that wait, or the oldest `at_most` of them, and let go of them."""
+        changes = (self._watchers.change(raw) for raw in islice(self._watchers.drain(self.feed), at_most))
         return [(change.key, change.old, change.new) for change in changes if change is not None]
 
 

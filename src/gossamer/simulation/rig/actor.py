@@ -136,7 +136,7 @@ class Actor:
         """Tell the changes that wait, as [key, old, new]."""
         if self._watching is None:
             raise ValueError("nobody watches here: order begin_watching before")
-        return self._watching.take()
+        return self._watching.take(order["at_most"])
 
     # -- waiting ------------------------------------------------------------------------------------
 

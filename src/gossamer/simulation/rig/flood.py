@@ -1,7 +1,7 @@
 """What a stranger on the rig runs: it sends noise to a mesh whose secret it does not have, as fast as it can.
 
-`python -m gossamer.simulation.rig.flood SECONDS SEED OURS ADDRESS...`, OURS being our own address.  It joins the group, as
-anybody on a LAN can, and so hears real datagrams and where they come from; it sends
+`python -m gossamer.simulation.rig.flood SECONDS SEED OURS ADDRESS...`, OURS being our own
+address.  It joins the group, as anybody on a LAN can, and so hears real datagrams and where they come from; it sends
 random ones, altered ones, and real ones again, to the group and to each peer, and opens streams on
 which it babbles.  In the end it prints how many datagrams and streams that were.
 """
@@ -51,7 +51,9 @@ def _ears(ours: str) -> socket.socket:
     ears = socket.socket(type=socket.SOCK_DGRAM)
     ears.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     ears.bind(("", DEFAULT_PORT))
-    ears.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(DEFAULT_GROUP) + socket.inet_aton(ours))
+    ears.setsockopt(
+        socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(DEFAULT_GROUP) + socket.inet_aton(ours)
+    )
     return ears
 
 
@@ -64,7 +66,7 @@ def _send(mouth: socket.socket, data: bytes, to: tuple[str, int]) -> int:
 
 
 def _babble(rng: random.Random, streams: deque[socket.socket], address: str) -> int:
-    """Open one stream more, say something on all, and let go of the oldest if there are many; return how many opened."""
+    """Open one stream more, say something on all, and let go of the oldest of many; return how many were tried."""
     stream = socket.socket()
     stream.setblocking(False)
     stream.connect_ex((address, DEFAULT_PORT))

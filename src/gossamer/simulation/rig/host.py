@@ -23,7 +23,7 @@ DISK_BYTES = 4 << 20
 LAST_WORDS_BYTES = 4096
 BALLAST = "ballast"
 """The file that fills a disk."""
-PACKAGE_HOME = str(Path(__file__).parents[4])
+PACKAGE_HOME = str(Path(__file__).parents[3])
 
 
 @dataclass(slots=True)
@@ -73,7 +73,12 @@ class Host:
     def popen(self, argv: Sequence[str], env: Mapping[str, str] | None = None, **more: Any) -> subprocess.Popen[Any]:
         """Start any program on this computer; it finds its disk in its working directory and its environment."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GOSSAMER_")}
-        own = {"GOSSAMER_RUNTIME_DIR": str(self.disk), "GOSSAMER_STATE_DIR": str(self.disk), "HOME": str(self.disk), "TMPDIR": str(self.disk)}
+        own = {
+            "GOSSAMER_RUNTIME_DIR": str(self.disk),
+            "GOSSAMER_STATE_DIR": str(self.disk),
+            "HOME": str(self.disk),
+            "TMPDIR": str(self.disk),
+        }
         process = self.namespace.popen(argv, cwd=str(self.disk), env={**kept, **own, **(env or {})}, **more)
         self.processes.append(process)
         return process

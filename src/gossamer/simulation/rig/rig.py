@@ -157,7 +157,10 @@ class Rig(RigNetwork):
     def kill(self, name: str) -> None:
         """Kill all processes there with SIGKILL."""
         self.host(name).kill()
-        for one in (name, *(child.name for child in self.children.values() if child.namespace is self.host(name).namespace)):
+        for one in (
+            name,
+            *(child.name for child in self.children.values() if child.namespace is self.host(name).namespace),
+        ):
             self.record.ended(self._process(one))
 
     def crash(self, name: str) -> None:
@@ -233,7 +236,15 @@ class Rig(RigNetwork):
             self.add_host(STRANGER)
         addresses = [host.address for host in self.alive() if not isinstance(host, Child)]
         path = os.pathsep.join(filter(None, (PACKAGE_HOME, os.environ.get("PYTHONPATH"))))
-        argv = [sys.executable, "-m", f"{__package__}.flood", str(seconds), str(self.seed), self.host(STRANGER).address, *addresses]
+        argv = [
+            sys.executable,
+            "-m",
+            f"{__package__}.flood",
+            str(seconds),
+            str(self.seed),
+            self.host(STRANGER).address,
+            *addresses,
+        ]
         self.flooding = self.popen(STRANGER, argv, env={"PYTHONPATH": path}, stdout=subprocess.PIPE, text=True)
 
     def refused(self, name: str) -> int:
@@ -289,9 +300,9 @@ class Rig(RigNetwork):
         """The peer there watches all keys from now on, with a feed that folds changes beyond `changes_max`."""
         self.host(name).tell("begin_watching", changes_max=changes_max)
 
-    def take_changes(self, name: str) -> list[tuple[Key, Any, Any]]:
-        """Let it take what waits: of each change the key, the old and the new value."""
-        return [(key, old, new) for key, old, new in self.host(name).tell("take_changes")]
+    def take_changes(self, name: str, *, at_most: int | None = None) -> list[tuple[Key, Any, Any]]:
+        """Let it take what waits, the oldest first (`at_most` so many): key, old and new value of each change."""
+        return [(key, old, new) for key, old, new in self.host(name).tell("take_changes", at_most=at_most)]
 
     # -- time -----------------------------------------------------------------------------------
 
