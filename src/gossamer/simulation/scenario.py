@@ -123,7 +123,7 @@ class World(Protocol):
         """A program on that node watches all keys from now on, with a feed that folds changes beyond `changes_max`."""
 
     def take_changes(self, name: str, *, at_most: int | None = None) -> list[tuple[Key, Any, Any]]:
-        """Let that program take what waits, the oldest first (`at_most` so many): key, old and new value of each change."""
+        """Let that program take what waits (the oldest `at_most`): key, old and new value of each change."""
 
     # -- the network ----------------------------------------------------------------------------
 

@@ -265,7 +265,7 @@ class Simulation:
         process.program = WatchingProgram(self.nodes[name], changes_max)
 
     def take_changes(self, name: str, *, at_most: int | None = None) -> list[Taken]:
-        """Let that program take what waits, the oldest first (`at_most` so many): key, old and new value of each change."""
+        """Let that program take what waits (the oldest `at_most`): key, old and new value of each change."""
         process = self._node(name).process
         if process is None or not isinstance(process.program, WatchingProgram):
             raise ValueError(f"nobody watches on {name!r}: call begin_watching({name!r}) before")

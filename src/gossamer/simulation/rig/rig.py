@@ -301,7 +301,7 @@ class Rig(RigNetwork):
         self.host(name).tell("begin_watching", changes_max=changes_max)
 
     def take_changes(self, name: str, *, at_most: int | None = None) -> list[tuple[Key, Any, Any]]:
-        """Let it take what waits, the oldest first (`at_most` so many): key, old and new value of each change."""
+        """Let it take what waits (the oldest `at_most`): key, old and new value of each change."""
         return [(key, old, new) for key, old, new in self.host(name).tell("take_changes", at_most=at_most)]
 
     # -- time -----------------------------------------------------------------------------------
