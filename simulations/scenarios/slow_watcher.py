@@ -13,7 +13,7 @@ SECONDS = 3
 
 @scenario(nodes=4, seconds=30)
 def slow_watcher(world: World) -> None:
-    """Who takes a hundred changes once a second holds up nobody, keeps no more than a change a key, and ends with the truth."""
+    """Who takes a hundred changes a second holds up nobody, keeps no more than one a key, and ends with the truth."""
     names = world.start()
     slow, hot, bursty, reader = names[0], names[1], names[2], names[-1]
     world.begin_watching(slow, changes_max=CHANGES_MAX)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import time
 import warnings
 from collections.abc import Callable, Iterable
@@ -62,7 +61,7 @@ class Actor:
             )
         self._witness = Witness(self._mesh._ledger)
         self._watching: Watching | None = None
-        self._children: dict[str, TextIO] = {}
+        self._children: dict[str, tuple[TextIO, TextIO]] = {}
         self._looked_at_s = 0.0
         self._digest = ""
 
@@ -180,19 +179,21 @@ class Actor:
 
     def do_fork(self, order: dict[str, Any]) -> Any:
         """Fork; the child does what `in_child` tells it."""
-        ours, theirs = socket.socketpair()
+        (told, orders_out), (answers, replies_out) = os.pipe(), os.pipe()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of threads that the child lacks: it is what we test
             child = os.fork()
         if child:
-            theirs.close()
-            self._children[order["name"]] = ours.makefile("rw")
+            os.close(told)
+            os.close(replies_out)
+            self._children[order["name"]] = open(orders_out, "w"), open(answers)
             return child
-        ours.close()
-        self._live_as_child(order["name"], theirs.makefile("rw"))
+        os.close(orders_out)
+        os.close(answers)
+        self._live_as_child(order["name"], open(told), open(replies_out, "w"))
         os._exit(0)
 
-    def _live_as_child(self, name: str, parent: TextIO) -> None:
+    def _live_as_child(self, name: str, told: TextIO, replies: TextIO) -> None:
         """Do as told by the parent, under a name of our own, until it is no more."""
         self._children.clear()
         self._mesh.arguments = replace(self._mesh.arguments, nickname=name)
@@ -200,18 +201,18 @@ class Actor:
         self._witness = Witness(self._mesh._ledger)
 
         def reply(content: Any) -> None:
-            parent.write(json.dumps(content) + "\n")
-            parent.flush()
+            replies.write(json.dumps(content) + "\n")
+            replies.flush()
 
-        self.serve(map(json.loads, parent), reply)
+        self.serve(map(json.loads, told), reply)
         self.close()
 
     def do_in_child(self, order: dict[str, Any]) -> Any:
         """Pass an order on to a child; tell what it answers, errors too."""
-        child = self._children[order["name"]]
+        child, answers = self._children[order["name"]]
         child.write(json.dumps(order["order"]) + "\n")
         child.flush()
-        return json.loads(child.readline())
+        return json.loads(answers.readline())
 
     def do_leave(self, order: dict[str, Any]) -> Any:
         """Close the mesh in an orderly way; tell how long that took, in seconds."""

@@ -44,7 +44,7 @@ def main(seconds: float, seed: str, ours: str, addresses: list[str]) -> None:
         rounds += 1
         if not rounds % STREAM_EACH_ROUNDS:
             opened += _babble(rng, streams, rng.choice(addresses))
-    print(datagrams, opened, flush=True)
+    sys.stdout.write(f"{datagrams} {opened}\n")
 
 
 def _ears(ours: str) -> socket.socket:
