@@ -186,11 +186,11 @@ class Actor:
         if child:
             os.close(told)
             os.close(replies_out)
-            self._children[order["name"]] = open(orders_out, "w"), open(answers)
+            self._children[order["name"]] = os.fdopen(orders_out, "w"), os.fdopen(answers)
             return child
         os.close(orders_out)
         os.close(answers)
-        self._live_as_child(order["name"], open(told), open(replies_out, "w"))
+        self._live_as_child(order["name"], os.fdopen(told), os.fdopen(replies_out, "w"))
         os._exit(0)
 
     def _live_as_child(self, name: str, told: TextIO, replies: TextIO) -> None:
