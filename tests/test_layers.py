@@ -94,7 +94,7 @@ ONLY_IN = {
     },
     "zeroconf": {"net.zeroconf_session"},
     "ifaddr": {"net.interfaces"},
-    "socket": {"net", "boot", "diagnose", "cli"},
+    "socket": {"net", "boot", "diagnose", "cli", "simulation.rig.flood"},
     "ssl": {"net"},
     "cbor2": {"wire"},
     "cryptography": {"wire", "net.certificates"},

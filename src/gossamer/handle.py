@@ -314,6 +314,7 @@ class MeshHandle(MeshWithObjects):
     def fork_begins(self) -> None:
         """Let the child find the state whole: nobody writes while the process forks."""
         self._ledger.lock.acquire()  # type: ignore[attr-defined]
+        self._ledger.seal()
 
     def fork_in_parent(self) -> None:
         """Go on."""

@@ -202,9 +202,7 @@ class Ledger:
     def remint(self, wall_ms: int) -> Origin | None:
         """Somebody else writes under our origin: take a new one and put our live writes again under it."""
         with self.lock:
-            self.close_batch()
-            if self.outbox is not None and self.outbox.alone:
-                self.outbox.leap(self.state.known)
+            self.seal()
             old, self.origin, self.outbox = self.origin, None, None
             if old is None:
                 return None
@@ -311,6 +309,12 @@ class Ledger:
         """Close the open batch.  Call it under the lock."""
         if self.outbox is not None:
             self.outbox.close_into(self.state.known)
+
+    def seal(self) -> None:
+        """Tag our head for those who will have it without our outbox, as a forked child.  Call it under the lock."""
+        self.close_batch()
+        if self.outbox is not None and self.outbox.alone:
+            self.outbox.leap(self.state.known)
 
     # -- joins ----------------------------------------------------------------------------------
 

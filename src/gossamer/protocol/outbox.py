@@ -112,7 +112,7 @@ class Outbox:
     def leap(self, known: VectorClock) -> None:
         """Leave what was written since the last batch to deltas: it is in no batch, and the ring ends before it."""
         head = known.sequence(self.origin)
-        if head:
+        if head != self.closed_until:  # else our head is tagged, and perhaps known by that tag
             self.tag = blake2b(self.tag + head.to_bytes(8, "big"), digest_size=len(NO_TAG)).digest()
             self.tags[head] = self.tag
             self.open = OpenBatch(self.origin, head)

@@ -52,6 +52,9 @@ class End:
 class Pipe:
     """A stream between two nodes."""
 
+    is_honest = True
+    """Whether both ends are nodes, so that what cannot be read is a bug of ours."""
+
     __slots__ = ("__weakref__", "_address", "_ends", "_engine", "_links", "_rng")
 
     def __init__(

@@ -11,10 +11,12 @@ from __future__ import annotations
 import copy
 import math
 import random
+from collections import Counter
 from collections.abc import Sequence
 from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 
+from ..crdt.waiting import Waiting
 from ..crdt.writes import Held, Key, Replaced
 from ..errors import Malformed
 from ..net.transport import Address
@@ -59,6 +61,8 @@ class Process:
         """What a watcher would hold that only heard of changes."""
         self.program: Program | None = None
         self.replica: Replica
+        self.refused: Counter[str] = Counter()
+        """What strangers sent, by where it was refused."""
         self._pipes: dict[int, tuple[Pipe, End]] = {}
         self._numbers = 0
         self._inbox: list[Datagram] = []
@@ -93,6 +97,16 @@ class Process:
     def copied_replica(self) -> Replica:
         """Return a copy of the replica that no later step touches."""
         return copy.deepcopy(self.replica, {id(self): Unobserved(), id(LOCK): LOCK})
+
+    def forked_ledger(self, rng: random.Random) -> Ledger:
+        """Return what the child of a `fork()` keeps, as `MeshHandle` does: the state, no origin, no outbox."""
+        self.replica.ledger.seal()
+        ledger = copy.deepcopy(
+            self.replica.ledger, {id(self): Unobserved(), id(LOCK): LOCK, id(self.replica.ledger._rng): rng}
+        )
+        ledger.origin = ledger.outbox = ledger.joining = None
+        ledger.waiting = Waiting(self.node.options.held_batches_bytes)
+        return ledger
 
     def start_as_copy_of(self, replica: Replica, mirror: dict[Key, Held]) -> None:
         """Go on with a copy of that memory, but with no stream: those belong to who had it first."""
@@ -211,8 +225,19 @@ class Process:
                 node.meets_its_twin()
             return
         now, wall_ms = elapsed_s + node.uptime_s, node.clock.wall_ms(elapsed_s)
-        replica.hear(datagram.boot, datagram.source, datagram.multicast, datagram.opened(), now, wall_ms)
+        try:
+            messages = datagram.opened()
+        except Malformed:
+            self._refuse("datagrams", honest=datagram.sender in node.links.nodes)
+            return
+        replica.hear(datagram.boot, datagram.source, datagram.multicast, messages, now, wall_ms)
         self._after_hearing(now)
+
+    def _refuse(self, what: str, *, honest: bool) -> None:
+        """Something could not be read: of a stranger it is counted, of a node it is a bug."""
+        if honest:
+            self.node.checks.malformed(self.node)
+        self.refused[what] += 1
 
     def _after_hearing(self, now: float) -> None:
         if self.replica.effects:
@@ -260,7 +285,7 @@ class Process:
             for message in parser.feed(piece):
                 self.replica.link_heard(number, message, node.now, node.wall_ms)
         except Malformed:
-            node.checks.malformed(node)
+            self._refuse("streams", honest=self._pipes[number][0].is_honest)
             return False
         self._busy_at = node.engine.now
         self._after_hearing(node.now)

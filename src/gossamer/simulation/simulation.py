@@ -31,10 +31,13 @@ from .clock import WrongClock
 from .engine import Engine
 from .journal import Journal
 from .links import Links
-from .node import STREAM_PORT, Memory, Node
+from .node import Memory, Node
 from .observer import SimulationObserver
 from .oracle import Wrong
+from .scenario import NoSuchFault
+from .stranger import Stranger
 from .traffic import Traffic
+from .watching import Taken, WatchingProgram
 
 if TYPE_CHECKING:
     from .scenario import World
@@ -101,7 +104,9 @@ class Simulation:
         self.hint(name, peers)
         return node
 
-    def _make(self, name: str, clock: WrongClock, multicast: bool, options: Options) -> Node:
+    def _make(
+        self, name: str, clock: WrongClock, multicast: bool, options: Options, parent: Node | None = None
+    ) -> Node:
         if name in self.nodes:
             raise ValueError(f"there is a node {name!r} already")
         node = Node(
@@ -115,15 +120,17 @@ class Simulation:
             clock=clock,
             options=options,
             multicast=multicast,
+            parent=parent,
         )
-        self.nodes[name] = self.links.hosts[node.host] = node
+        self.nodes[name] = node
+        self.links.hosts.setdefault(node.host, []).append(node)
         return node
 
     def hint(self, name: str, peers: Iterable[str]) -> None:
         """Give a node the static addresses of others."""
         node = self._node(name)
         for peer in peers:
-            node.replica.hint((self._node(peer).host, STREAM_PORT), node.now, static=True)
+            node.replica.hint((self._node(peer).host, self._node(peer).stream_port), node.now, static=True)
             node.turn_soon()
 
     def kill(self, name: str) -> None:
@@ -132,7 +139,8 @@ class Simulation:
 
     def crash(self, name: str) -> None:
         """The computer loses power: nothing is said by anybody."""
-        self._node(name).crash()
+        for node in self.links.hosts[self._node(name).host]:
+            node.crash()
 
     def stop(self, name: str, *, linger_s: float | None = None) -> float:
         """The program closes its mesh in an orderly way; return how long that took."""
@@ -168,6 +176,15 @@ class Simulation:
         """It goes on."""
         self._node(name).resume()
 
+    def fork(self, name: str, child: str) -> None:
+        """The process there forks; `child` is a node on the same computer, which holds the same and is a new peer."""
+        node = self._node(name)
+        if not node.is_awake:
+            raise ValueError(f"no process of {name!r} goes on: it cannot fork")
+        forked = self._make(child, node.clock, node.has_multicast, node.options, node)
+        self.links.computers[child] = self.links.computers.get(name, name)
+        forked.begin_as_child_of(node)
+
     def clone(self, name: str, twin: str) -> None:
         """Copy a running computer, memory and all: from now on two write under one origin."""
         self.checks.honest = False
@@ -195,6 +212,14 @@ class Simulation:
         node = self._node(name)
         node.note(f"sets its clock by {by_ms} ms")
         node.clock.step(by_ms)
+
+    def fill_disk(self, name: str) -> None:
+        """Raise NoSuchFault."""
+        raise NoSuchFault("a simulated computer has no disk; those of the rig have")
+
+    def free_disk(self, name: str) -> None:
+        """Raise NoSuchFault."""
+        self.fill_disk(name)
 
     def _node(self, name: str) -> Node:
         if name not in self.nodes:
@@ -232,6 +257,20 @@ class Simulation:
         found = {key: self.read(name, key) for key in self._node(name).replica.ledger.state.live}
         return {key: value for key, value in found.items() if value is not None}
 
+    def begin_watching(self, name: str, *, changes_max: int) -> None:
+        """A program on that node watches all keys from now on, with a feed that folds changes beyond `changes_max`."""
+        process = self._node(name).process
+        if process is None or process.program is not None:
+            raise ValueError(f"no process of {name!r} runs that has no program yet: nothing can watch there")
+        process.program = WatchingProgram(self.nodes[name], changes_max)
+
+    def take_changes(self, name: str, *, at_most: int | None = None) -> list[Taken]:
+        """Let that program take what waits (the oldest `at_most`): key, old and new value of each change."""
+        process = self._node(name).process
+        if process is None or not isinstance(process.program, WatchingProgram):
+            raise ValueError(f"nobody watches on {name!r}: call begin_watching({name!r}) before")
+        return process.program.watching.take(at_most)
+
     # -- the network ----------------------------------------------------------------------------
 
     def partition(self, *sides: Iterable[str]) -> None:
@@ -259,6 +298,16 @@ class Simulation:
         """Turn the faults of the network (the fields of `Weather`) from now on; those not named stay."""
         self._network("weather: " + ", ".join(f"{name} {value}" for name, value in faults.items()))
         self.links.turn(**faults)
+
+    def flood(self, seconds: float) -> None:
+        """A computer that has no secret begins to send what it likes, and ends after so long (see `stranger`)."""
+        self._network(f"is flooded by a stranger for {seconds:g} s")
+        Stranger(self.engine, self.links, random.Random(f"{self.seed} stranger"), seconds).begin()
+
+    def refused(self, name: str) -> int:
+        """Return how many datagrams, messages and streams that node has refused since it started."""
+        process = self._node(name).process
+        return 0 if process is None else process.refused.total() + process.replica.counts["malformed messages"]
 
     def _network(self, text: str) -> None:
         self.journal.note(self.engine.now, "network", text)
