@@ -127,9 +127,10 @@ class Watchers:
 
     def replaced(self, replaced: Sequence[Replaced], local: bool) -> None:
         """Queue what is visible as a change."""
-        assert self.mapping is not None
-        if not local:
-            self.mapping.count_reserved(replaced)
+        mapping = self.mapping
+        assert mapping is not None
+        if len(replaced) > 1 or (replaced and type(replaced[0][0]) is SpaceKey):
+            self._put_objects(mapping._spaces.replaced(replaced), local)
         if self.feeds:
             now_ms = self._seen_ms()
             for key, before, after in replaced:
@@ -141,6 +142,8 @@ class Watchers:
 
     def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]]) -> None:
         """Queue what ceased to be seen."""
+        assert self.mapping is not None
+        self._put_objects(self.mapping._spaces.lapsed(lapsed), local=False)
         for key, at_ms, held in lapsed:
             old, new = winner(held, at_ms - 1), winner(held, at_ms)
             if old is not None and old is not new:
@@ -153,6 +156,13 @@ class Watchers:
         for feed in self.feeds:
             if feed.wanted(raw.key):
                 feed.put(raw if len(self.feeds) == 1 else replace(raw))
+
+    def _put_objects(self, changed: Sequence[SpaceKey], local: bool) -> None:
+        """Queue that objects have changed, for those who listen to one: a note that names it and holds no value."""
+        for name in changed if self.feeds else ():
+            for feed in self.feeds:
+                if feed.wanted(name):
+                    feed.put(Raw(name, None, None, None, local))
 
     def _deleter(self, key: Key, local: bool) -> Origin | None:
         """Return who deleted `key`: we, or another, if only one ever did as far as we remember."""
