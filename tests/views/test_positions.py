@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_left
-from itertools import count
+from itertools import count, pairwise
 
 import pytest
 from hypothesis import example, given, settings
@@ -129,7 +129,7 @@ def test_a_million_appends_take_thirteen_bytes_each():
     assert places is not None
     assert len(places[-1]) <= 13
     assert places[-3:] == sorted(places[-3:])
-    assert all(one < two for one, two in zip(places, places[1:], strict=False))
+    assert all(one < two for one, two in pairwise(places))
 
 
 @given(SCRIPT, st.integers(0, 1000), st.integers(1, 30))

@@ -42,7 +42,7 @@ class Drafts:
         """Return the rows of an object as they will be."""
         rows = Rows(space._objects, name)
         written = self._written.get((space.number, name))
-        return rows if written is None else _Overlaid(rows, written)
+        return rows if written is None else Overlaid(rows, written)
 
     def decided(self) -> Iterator[Item]:
         """Decide everything anew, over what is live now, and yield the rows to write, each key once."""
@@ -52,13 +52,23 @@ class Drafts:
         yield from items.values()
 
 
-class _Overlaid(Mapping[Any, Any]):
+class Overlaid(Mapping[Any, Any]):
     """Rows with those of a batch over them."""
 
     __slots__ = ("_over", "_rows")
 
     def __init__(self, rows: Rows, over: dict[Any, Any]) -> None:
         self._rows, self._over = rows, over
+
+    @property
+    def rows(self) -> Rows:
+        """What lies beneath."""
+        return self._rows
+
+    @property
+    def written(self) -> dict[Any, Any]:
+        """What the batch has written so far: as long as it is open, the same dict."""
+        return self._over
 
     def __getitem__(self, part: Any) -> Any:
         value = self._over.get(part, _ABSENT)

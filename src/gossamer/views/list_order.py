@@ -31,7 +31,7 @@ class ListOrder:
 
     def renew(self, parts: Iterable[Any], rows: Mapping[Any, Any]) -> None:
         """Look again at rows that have changed.  O(log n) comparisons for each, and to move what stands behind."""
-        ids = {part if type(part) is bytes else part[0] if type(part) is tuple and part else None for part in parts}
+        ids: set[Any] = {part[0] if type(part) is tuple and part else part for part in parts}
         found = {id_: _place(id_, rows) for id_ in ids}
         if len(found) > max(_ANEW_MIN, len(self._sorted) // _ANEW_SHARE):
             self._places = {id_: place for id_, place in (self._places | found).items() if place is not None}
@@ -50,6 +50,10 @@ class ListOrder:
         if place is not None:
             self._places[id_] = place
             insort(self._sorted, (place, id_))
+
+    def drop(self, id_: bytes) -> None:
+        """Leave an element out."""
+        self._put(id_, None)
 
     def copy(self) -> ListOrder:
         """Return another that may differ from now on."""
@@ -85,4 +89,4 @@ def _place(id_: Any, rows: Mapping[Any, Any]) -> bytes | None:
     if id_ not in rows or rows[id_] is UNREADABLE or not is_position(id_):
         return None
     moved = rows.get((id_,))
-    return moved if moved is not None and is_position(moved) else id_
+    return moved if is_position(moved) else id_

@@ -21,7 +21,7 @@ Kleppmann (2023), "The Art of the Fugue", arXiv 2305.00583.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 from ..errors import Malformed
 
@@ -86,7 +86,7 @@ def writer_of(origin: bytes) -> bytes:
     return origin[-WRITER_BYTES:]
 
 
-def is_position(value: object) -> bool:
+def is_position(value: object) -> TypeGuard[bytes]:
     """Return whether a value, which a stranger may have sent, is a place."""
     if type(value) is not bytes:
         return False

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -77,6 +78,11 @@ class Space:
                 return batch.drafts.rows(self, name)
         return Rows(self._objects, name)
 
+    @property
+    def lock(self) -> AbstractContextManager[object]:
+        """The ledger's lock, held to read several rows as one; in a child of `fork()` it is another."""
+        return self._mapping._ledger.lock
+
     def siblings(self, name: Any, part: Any) -> list[Any]:
         """Return the values of all live writes of a row, the visible one first: nearly always one, none if gone."""
         row = self._objects.get(name, {}).get(part)
@@ -134,8 +140,9 @@ class Space:
         return batch is not None and batch.draft(self, name, decide, ttl)
 
     def _decided(self, name: Any, decide: Decision, ttl: float | None) -> Iterator[Item]:
+        """Decide when the first row is asked for, which is under the lock."""
         rows = decide(Rows(self._objects, name))
-        return iter([self.item(name, *row, ttl) for row in dict(rows).items()] if rows is not None else ())
+        yield from [self.item(name, *row, ttl) for row in dict(rows or ()).items()]
 
     def _write(self, items: Iterable[Item]) -> None:
         mapping = self._mapping
