@@ -7,15 +7,13 @@ object under the same origin, and a counter that wrote what it had read would lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .space import GONE, Rows
+from .rows import OverlaidRows, Rows
 
 if TYPE_CHECKING:
     from .space import Decision, Item, Space
-
-_ABSENT: Any = object()
 
 
 class Drafts:
@@ -38,11 +36,11 @@ class Drafts:
         self._written.setdefault((space.number, name), {}).update(rows)
         return items
 
-    def rows(self, space: Space, name: Any) -> Mapping[Any, Any]:
+    def rows(self, space: Space, name: Any) -> Rows:
         """Return the rows of an object as they will be."""
-        rows = Rows(space._objects, name)
+        rows = space.live_rows(name)
         written = self._written.get((space.number, name))
-        return rows if written is None else Overlaid(rows, written)
+        return rows if written is None else OverlaidRows(rows, written)
 
     def decided(self) -> Iterator[Item]:
         """Decide everything anew, over what is live now, and yield the rows to write, each key once."""
@@ -50,47 +48,3 @@ class Drafts:
         for change in self._changes:
             items.update({item[0]: item for item in anew.enter(*change)})
         yield from items.values()
-
-
-class Overlaid(Mapping[Any, Any]):
-    """Rows with those of a batch over them."""
-
-    __slots__ = ("_over", "_rows")
-
-    def __init__(self, rows: Rows, over: dict[Any, Any]) -> None:
-        self._rows, self._over = rows, over
-
-    @property
-    def rows(self) -> Rows:
-        """What lies beneath."""
-        return self._rows
-
-    @property
-    def written(self) -> dict[Any, Any]:
-        """What the batch has written so far: as long as it is open, the same dict."""
-        return self._over
-
-    def __getitem__(self, part: Any) -> Any:
-        value = self._over.get(part, _ABSENT)
-        if value is GONE:
-            raise KeyError(part)
-        return self._rows[part] if value is _ABSENT else value
-
-    def __contains__(self, part: object) -> bool:
-        value = self._over.get(part, _ABSENT)
-        return part in self._rows if value is _ABSENT else value is not GONE
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter([part for part in dict.fromkeys([*self._rows, *self._over]) if self._over.get(part) is not GONE])
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def items(self) -> Any:
-        """Return the rows of this moment."""
-        rows = dict(self._rows.items()) | self._over
-        return {part: value for part, value in rows.items() if value is not GONE}.items()
-
-    def values(self) -> Any:
-        """Return the values of this moment."""
-        return [value for _, value in self.items()]

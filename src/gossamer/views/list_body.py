@@ -7,20 +7,18 @@ element, under the ledger's lock; the next to look puts those elements right.  I
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count, islice
 from typing import Any, Final, TypeVar
 
 from ..errors import InvalidKey
 from ..wire.keys import checked_key
-from .drafts import Overlaid
 from .list_order import ListOrder
 from .positions import POSITION_BYTES_MAX, run, writer_of
+from .rows import OverlaidRows, Rows
 from .space import Row, Space
 
 T = TypeVar("T")
-
-Rows = Mapping[Any, Any]
 
 _ROOMY_BYTES_MAX: Final = POSITION_BYTES_MAX // 4
 """Where a neighbourhood is laid out anew, places are at most so long: room for as many inserts again."""
@@ -75,7 +73,7 @@ class ListBody:
             if made is None or made[0] != origin:
                 made = origin, list(decide(self._ordered(rows), rows) or ())
             draft = self._draft
-            if draft is not None and isinstance(rows, Overlaid) and rows.written is draft.written:
+            if draft is not None and isinstance(rows, OverlaidRows) and rows.written is draft.written:
                 draft.stale.update(part for part, _ in made[1])
             return made[1]
 
@@ -88,12 +86,12 @@ class ListBody:
     # -- the order: under the lock --------------------------------------------------------------
 
     def _ordered(self, rows: Rows) -> ListOrder:
-        if not isinstance(rows, Overlaid):
+        if not isinstance(rows, OverlaidRows):
             self._renew(rows)
             if self._draft is not None and self._draft.renewals != self._renewals:
                 self._draft = None  # it would not be used again
             return self._order
-        self._renew(rows.rows)
+        self._renew(rows.under)
         draft = self._draft
         if draft is None or draft.written is not rows.written or draft.renewals != self._renewals:
             draft = self._draft = _Draft(rows.written, self._order.copy(), self._renewals)

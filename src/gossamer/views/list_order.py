@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from .positions import is_position
-from .space import UNREADABLE
+from .rows import UNREADABLE
 
 _ANEW_SHARE: Final = 8
 """If more than one element in so many has changed, sorting anew is quicker than moving them one by one."""

@@ -15,10 +15,11 @@ from operator import index as as_index
 from typing import Any, overload
 
 from ..wire.values import IMMUTABLE_TYPES, decode_value, encode_value
-from .list_body import ListBody, Rows
+from .list_body import ListBody
 from .list_like import ListLike
 from .list_order import ListOrder
-from .space import GONE, Row, Space
+from .rows import GONE, Rows
+from .space import Row, Space
 
 
 class SharedList(ListLike):

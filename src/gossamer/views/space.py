@@ -15,39 +15,27 @@ write dict keys and rows of objects together, all or nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from ..crdt.writes import Held, Replaced, Write, each, expiry_meta, winner
-from ..errors import Malformed, ValueTooLarge
+from ..crdt.writes import Held, Replaced, Write, expiry_meta, winner
+from ..errors import ValueTooLarge
 from ..wire.keys import SpaceKey, checked_key
-from ..wire.values import decode_value, encode_value
+from ..wire.values import encode_value
+from .rows import GONE, UNREADABLE, HeldRow, LiveRows, Rows
 
 if TYPE_CHECKING:
     from .mapping import MeshMapping
 
+__all__ = ["GONE", "UNREADABLE", "Decision", "Item", "Row", "Rows", "Space", "Watcher"]
+
 logger = logging.getLogger("gossamer.objects")
 
 
-class _Sign(Enum):
-    GONE = "gone"
-    UNREADABLE = "unreadable"
-    UNREAD = "unread"
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-GONE: Final = _Sign.GONE
-"""Written as a row's value: remove what is seen of it."""
-UNREADABLE: Final = _Sign.UNREADABLE
-"""Read as the value of a row whose bytes hold none."""
-
 Row = tuple[Any, Any]
 """A part and its value, or GONE."""
-Decision = Callable[[Mapping[Any, Any]], Iterable[Row] | None]
+Decision = Callable[[Rows], Iterable[Row] | None]
 Watcher = Callable[[Sequence[Any]], object]
 Item = tuple[SpaceKey, bytes | None, int]
 
@@ -59,12 +47,12 @@ class Space:
         """Call it under the ledger's lock; `index` the state before the lock is given back."""
         self.number = number
         self._mapping = mapping
-        self._objects: dict[Any, dict[Any, _Held]] = {}
+        self._objects: dict[Any, dict[Any, HeldRow]] = {}
         self._watchers: dict[Any, tuple[Watcher, ...]] = {}
 
     # -- reading --------------------------------------------------------------------------------
 
-    def rows(self, name: Any) -> Mapping[Any, Any]:
+    def rows(self, name: Any) -> Rows:
         """Return the rows that one object has, by part: a live view, read without a lock.  O(1).
 
         Inside `mesh.batch()`, what the batch wrote lies over them.  Iterating walks a snapshot.
@@ -76,22 +64,20 @@ class Space:
             batch = mapping._batches.current()
             if batch is not None:
                 return batch.drafts.rows(self, name)
-        return Rows(self._objects, name)
+        return self.live_rows(name)
+
+    def siblings(self, name: Any, part: Any) -> list[Any]:
+        """Return the values of all live writes of a row, the visible one first: nearly always one, none if gone."""
+        return self.rows(name).siblings(part)
+
+    def live_rows(self, name: Any) -> Rows:
+        """Return the rows that one object has, whatever a batch of this thread or task holds."""
+        return LiveRows(self._objects, name, self._mapping._seen_ms)
 
     @property
     def lock(self) -> AbstractContextManager[object]:
         """The ledger's lock, held to read several rows as one; in a child of `fork()` it is another."""
         return self._mapping._ledger.lock
-
-    def siblings(self, name: Any, part: Any) -> list[Any]:
-        """Return the values of all live writes of a row, the visible one first: nearly always one, none if gone."""
-        row = self._objects.get(name, {}).get(part)
-        if row is None:
-            return []
-        if type(row.held) is Write:
-            return [row.read()]
-        now_ms = self._mapping._seen_ms()
-        return [_decoded(write) for write in each(row.held) if winner(write, now_ms) is not None]
 
     def names(self) -> list[Any]:
         """Return the names of all objects of this kind that have a row."""
@@ -141,7 +127,7 @@ class Space:
 
     def _decided(self, name: Any, decide: Decision, ttl: float | None) -> Iterator[Item]:
         """Decide when the first row is asked for, which is under the lock."""
-        rows = decide(Rows(self._objects, name))
+        rows = decide(self.live_rows(name))
         yield from [self.item(name, *row, ttl) for row in dict(rows or ()).items()]
 
     def _write(self, items: Iterable[Item]) -> None:
@@ -205,7 +191,7 @@ class Space:
 
     def _enter(self, name: Any, part: Any, seen: Write | None, held: Held) -> None:
         if seen is not None:
-            self._objects.setdefault(name, {})[part] = _Held(seen, held)
+            self._objects.setdefault(name, {})[part] = HeldRow(seen, held)
             return
         rows = self._objects.get(name)
         if rows is not None and rows.pop(part, None) is not None and not rows:
@@ -216,59 +202,3 @@ class Space:
             fn(parts)
         except Exception:
             logger.exception("a watcher of an object raised, %r; the others were told all the same", fn)
-
-
-class Rows(Mapping[Any, Any]):
-    """The rows of one object, by part.  Iterating walks a snapshot of them."""
-
-    __slots__ = ("_name", "_objects")
-
-    def __init__(self, objects: dict[Any, dict[Any, _Held]], name: Any) -> None:
-        self._objects, self._name = objects, name
-
-    def __getitem__(self, part: Any) -> Any:
-        return self._objects.get(self._name, _NONE)[part].read()
-
-    def __contains__(self, part: object) -> bool:
-        return part in self._objects.get(self._name, _NONE)
-
-    def __len__(self) -> int:
-        return len(self._objects.get(self._name, _NONE))
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(list(self._objects.get(self._name, _NONE)))
-
-    def items(self) -> Any:
-        """Return the rows of this moment: one deleted meanwhile is in them still."""
-        return {part: row.read() for part, row in self._objects.get(self._name, _NONE).copy().items()}.items()
-
-    def values(self) -> Any:
-        """Return the values of this moment."""
-        return [row.read() for row in self._objects.get(self._name, _NONE).copy().values()]
-
-
-class _Held:
-    """What is seen of a row, decoded when it is first read.  A write replaces it whole, so a reader needs no lock."""
-
-    __slots__ = ("_seen", "_value", "held")
-
-    def __init__(self, seen: Write, held: Held) -> None:
-        self.held = held
-        self._seen = seen
-        self._value: Any = _Sign.UNREAD
-
-    def read(self) -> Any:
-        if self._value is _Sign.UNREAD:
-            self._value = _decoded(self._seen)
-        return self._value
-
-
-_NONE: dict[Any, _Held] = {}
-
-
-def _decoded(write: Write) -> Any:
-    assert write.value is not None
-    try:
-        return decode_value(write.value)
-    except Malformed:
-        return UNREADABLE
