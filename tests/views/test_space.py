@@ -149,7 +149,7 @@ def test_a_change_in_a_batch_is_decided_again_when_the_batch_is_made(copy):
     assert rows(copy) == {"n": 3}
 
 
-def test_threads_lose_nothing_to_each_other(copy):
+def test_threads_lose_nothing_to_each_other(copy, eager_threads):
     space = copy.mapping._space(NUMBER)
 
     def count():

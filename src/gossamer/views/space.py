@@ -126,9 +126,9 @@ class Space:
         return batch is not None and batch.draft(self, name, decide, ttl)
 
     def _decided(self, name: Any, decide: Decision, ttl: float | None) -> Iterator[Item]:
-        """Decide when the first row is asked for, which is under the lock."""
-        rows = decide(self.live_rows(name))
-        yield from [self.item(name, *row, ttl) for row in dict(rows or ()).items()]
+        """Decide when the ledger asks for the first row: under its lock."""
+        rows = dict(decide(self.live_rows(name)) or ())
+        yield from [self.item(name, part, value, ttl) for part, value in rows.items()]
 
     def _write(self, items: Iterable[Item]) -> None:
         mapping = self._mapping
