@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         MeshClosed,
         MeshTimeout,
         NetworkError,
+        ObjectGone,
         Refused,
         SecretError,
         UnsendableValue,
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
     from .status import PeerStatus, Status
     from .views.changes import Change
     from .views.entries import Entry
+    from .views.proxy import plain
     from .views.scope import Scope
+    from .views.shared_list import SharedList
     from .wire.registered import Unknown, register
 
 __version__ = "0.1.0"
@@ -56,6 +59,7 @@ _HOMES = {
         "MeshClosed",
         "MeshTimeout",
         "NetworkError",
+        "ObjectGone",
         "Refused",
         "SecretError",
         "UnsendableValue",
@@ -68,7 +72,9 @@ _HOMES = {
     "status": ("PeerStatus", "Status"),
     "views.changes": ("Change",),
     "views.entries": ("Entry",),
+    "views.proxy": ("plain",),
     "views.scope": ("Scope",),
+    "views.shared_list": ("SharedList",),
     "wire.registered": ("Unknown", "register"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -89,12 +95,14 @@ __all__ = [
     "MeshClosed",
     "MeshTimeout",
     "NetworkError",
+    "ObjectGone",
     "Options",
     "Peer",
     "PeerStatus",
     "Refused",
     "Scope",
     "SecretError",
+    "SharedList",
     "Status",
     "Unknown",
     "UnsendableValue",
@@ -102,6 +110,7 @@ __all__ = [
     "WrongThread",
     "join",
     "open_mesh",
+    "plain",
     "register",
 ]
 

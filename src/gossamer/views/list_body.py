@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 from ..errors import InvalidKey
 from ..wire.keys import checked_key
+from ..wire.values import IMMUTABLE_TYPES, decode_value, encode_value
 from .list_order import ListOrder
 from .positions import POSITION_BYTES_MAX, run, writer_of
 from .rows import OverlaidRows, Rows
@@ -147,6 +148,11 @@ class ListBody:
         """Return so many new places, in order; None if there is no room.  Called from within a change."""
         numbers = list(islice(self._numbers, amount))
         return run(before, after, writer_of(self._space.origin()), numbers)
+
+
+def kept(value: Any) -> Any:
+    """Return a value as a reader gets it: what the program changes afterwards is not in the object."""
+    return value if type(value) in IMMUTABLE_TYPES else decode_value(encode_value(value))
 
 
 def _check_name(name: Any) -> None:

@@ -19,9 +19,8 @@ from ..wire.values import decode_value, encode_value
 from .batches import Batch
 from .reading import ReadableState
 from .scope import Scope
-from .shared_list import SharedList
 from .space import Space
-from .spaces import LIST, Spaces
+from .spaces import Spaces
 
 TTL_MAX_S = 1e9
 
@@ -200,13 +199,6 @@ class MeshMapping(ReadableState):
     def _space(self, number: int) -> Space:
         """Return the ground of all objects of one kind (see `spaces`), which stand on keys hidden from the mapping."""
         return self._spaces.space(number)
-
-    def shared_list(self, name: Any) -> SharedList:
-        """Return the list `name`, which all peers append to, insert into and reorder at once; empty if nobody has yet.
-
-        `name` is whatever can be a key, and has nothing to do with the dict's keys.  The same object each time.
-        """
-        return self._spaces.kept(LIST, checked_key(name), SharedList)
 
     def scope(self, prefix: str) -> Scope:
         """Return the keys under `prefix` + "/" as a mapping of its own: a live view, no copy."""

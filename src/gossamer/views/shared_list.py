@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterable
 from operator import index as as_index
 from typing import Any, overload
 
-from ..wire.values import IMMUTABLE_TYPES, decode_value, encode_value
-from .list_body import ListBody
+from .list_body import ListBody, kept
 from .list_like import ListLike
 from .list_order import ListOrder
+from .observable import Observable
 from .rows import GONE, Rows
 from .space import Row, Space
 
 
-class SharedList(ListLike):
+class SharedList(ListLike, Observable):
     """A list on all peers; made by `mesh.shared_list(name)`.  Thread-safe, and atomic among threads call by call.
 
     What is read is frozen, as everywhere in a mesh: assign a changed copy.  Iterating walks a snapshot.  Slices,
@@ -30,8 +30,11 @@ class SharedList(ListLike):
     Looking at an element is O(1), finding where to put one O(log n) comparisons, and neither waits for the network.
     """
 
-    def __init__(self, space: Space, name: Any) -> None:
-        self._name = name
+    def __init__(
+        self, space: Space, name: Any, subscribe: Callable[..., None], unsubscribe: Callable[..., None]
+    ) -> None:
+        self._name, self._number = name, space.number
+        self._subscribe_to, self._unsubscribe_from = subscribe, unsubscribe
         self._body = ListBody(space, name)
 
     def attend(self) -> None:
@@ -42,6 +45,11 @@ class SharedList(ListLike):
     def name(self) -> Any:
         """The name by which all peers know it."""
         return self._name
+
+    @property
+    def value(self) -> list[Any]:
+        """A plain list of all elements, as of this moment."""
+        return self[:]
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -79,7 +87,7 @@ class SharedList(ListLike):
         self._insert(len, values)
 
     def _insert(self, where: Callable[[ListOrder], int], values: Iterable[Any]) -> None:
-        values = [_kept(value) for value in values]
+        values = [kept(value) for value in values]
         if values:
             self._body.change(lambda order, _: self._inserted(order, where(order), values))
 
@@ -97,10 +105,10 @@ class SharedList(ListLike):
 
     def __setitem__(self, index: int | slice, value: Any) -> None:
         if isinstance(index, slice):
-            self._assign(index, [_kept(item) for item in value])
+            self._assign(index, [kept(item) for item in value])
         else:
-            where, kept = as_index(index), _kept(value)
-            self._body.change(lambda order, _: [(_at(order, where), kept)])
+            where, item = as_index(index), kept(value)
+            self._body.change(lambda order, _: [(_at(order, where), item)])
 
     def _assign(self, span: slice, values: list[Any]) -> None:
         def decide(order: ListOrder, rows: Rows) -> list[Row]:
@@ -206,6 +214,14 @@ class SharedList(ListLike):
     def _snapshot(self) -> tuple[list[bytes], list[Any]]:
         return self._body.read(lambda order, rows: (order.ids(), [rows[id_] for id_ in order.ids()]))
 
+    # -- telling --------------------------------------------------------------------------------
+
+    def _subscribe(self, fn: Callable[..., Any], call: Callable[[], object]) -> None:
+        self._subscribe_to(self._number, self._name, fn, call)
+
+    def _unsubscribe(self, fn: Callable[..., Any]) -> None:
+        self._unsubscribe_from(self._number, self._name, fn)
+
     def __repr__(self) -> str:
         return f"SharedList({self._name!r}, {self[:]!r})"
 
@@ -220,8 +236,3 @@ def _at(order: ListOrder, index: int, message: str = "list index out of range") 
 def _gone(ids: Iterable[bytes], rows: Rows) -> list[Row]:
     """Return what removes elements, and where they were moved to."""
     return [(part, GONE) for id_ in ids for part in (id_, (id_,)) if part in rows]
-
-
-def _kept(value: Any) -> Any:
-    """Return a value as a reader gets it: what the program changes afterwards is not in the list."""
-    return value if type(value) in IMMUTABLE_TYPES else decode_value(encode_value(value))

@@ -79,6 +79,10 @@ class Space:
         """The ledger's lock, held to read several rows as one; in a child of `fork()` it is another."""
         return self._mapping._ledger.lock
 
+    def batch(self) -> AbstractContextManager[None]:
+        """Return a batch of the mesh, which rows of any space may join."""
+        return self._mapping.batch()
+
     def names(self) -> list[Any]:
         """Return the names of all objects of this kind that have a row."""
         return list(self._objects)
