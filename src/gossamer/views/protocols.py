@@ -59,12 +59,13 @@ ON_EITHER_SIDE: Final[dict[str, Callable[..., Any]]] = {
 NOT_IN_PLACE: Final = frozenset({"divmod"})
 
 PARSED: Final[dict[type, tuple[str, ...]]] = {
-    str: ("__int__", "__float__", "__complex__"),
-    bytes: ("__int__", "__float__"),
+    str: ("__int__", "__float__", "__complex__", "__bytes__"),
+    bytes: ("__int__", "__float__", "__complex__"),
 }
-"""Types that a number is made of without a special name of theirs."""
+"""Of what numbers are made though it has no special name for that; and what `bytes` would otherwise try to iterate."""
 
 
 def has(kind: type, name: str) -> bool:
     """Return whether values of a type can be asked this."""
-    return getattr(kind, name, None) is not None or name in PARSED.get(kind, ())
+    found = next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
+    return found is not None or name in PARSED.get(kind, ())

@@ -36,8 +36,8 @@ class Proxy:
     __slots__ = ("__weakref__", "_held")
     _held: Held
 
-    @property
-    def __class__(self) -> Any:  # type: ignore[override, misc]
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         kind = type(_value(self))
         return PLAIN.get(kind, kind)
 
@@ -180,8 +180,17 @@ def _alone(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_another(fn: Callable[..., Any]) -> Callable[..., Any]:
-    source = _items_of if fn in (operator.getitem, operator.contains) else _value
+    if fn is operator.contains:
+        return _contains
+    source = _items_of if fn is operator.getitem else _value
     return lambda self, other: fn(source(self), plain(other))
+
+
+def _contains(self: Proxy, other: Any) -> bool:
+    other, items = plain(other), _items_of(self)
+    if isinstance(items, SharedSet) and isinstance(other, set):
+        other = frozenset(other)  # as a set does
+    return other in items
 
 
 def _left(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -78,7 +78,8 @@ class SharedDict(DictLike[Any]):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         rows = written((*self._path, _checked(key)), value)
-        self._change(lambda held: [*_below(held, (*self._path, key)), *self._above(), *rows])
+        leaf = not isinstance(value, Mapping)
+        self._change(lambda held: [*_below(held, (*self._path, key), leaf), *self._above(), *rows])
 
     def update(self, other: Any = (), /, **kwargs: Any) -> None:
         """Put several keys, in one batch: all or nothing, everywhere."""
@@ -88,7 +89,8 @@ class SharedDict(DictLike[Any]):
             rows.update(written((*self._path, _checked(key)), value))
 
         def decide(held: Rows) -> list[Row]:
-            replaced = [row for key in changed for row in _below(held, (*self._path, key))]
+            leaves = {key: not isinstance(value, Mapping) for key, value in changed.items()}
+            replaced = [row for key, leaf in leaves.items() for row in _below(held, (*self._path, key), leaf)]
             return [*replaced, *self._above(), *rows.items()]
 
         self._change(decide)
@@ -107,7 +109,7 @@ class SharedDict(DictLike[Any]):
             row = _row(held, path)
             if row is not None:
                 found[:] = [row[0] if row else _tree(held, path)]
-            return _below(held, path)
+            return _below(held, path, leaf=True)
 
         if _may_be_key(key):
             self._change(decide)
@@ -133,7 +135,7 @@ class SharedDict(DictLike[Any]):
 
     def clear(self) -> None:
         """Remove all keys that are seen here, in one batch."""
-        self._change(lambda held: [row for row in _below(held, self._path) if row[0] != self._path])
+        self._change(lambda held: [row for row in _below(held, self._path, leaf=False) if row[0] != self._path])
 
     def _change(self, decide: Callable[[Rows], list[Row] | None]) -> None:
         self._space.change(self._name, decide)
@@ -157,9 +159,12 @@ def written(path: tuple[Any, ...], value: Any) -> list[Row]:
     return [(path, _DICT), *items] if path else items
 
 
-def _below(rows: Rows, path: tuple[Any, ...]) -> list[Row]:
-    """Return what removes a path, and all that is under it: for a leaf without a look at the others."""
-    if _row(rows, path):
+def _below(rows: Rows, path: tuple[Any, ...], leaf: bool) -> list[Row]:
+    """Return what removes a path and all that is under it.
+
+    Where a leaf is, and no dict is about to be, what may be under it is not seen, and is not looked for.
+    """
+    if leaf and _row(rows, path):
         return [(path, GONE)]
     return [(part, GONE) for part in rows if type(part) is tuple and part[: len(path)] == path]
 

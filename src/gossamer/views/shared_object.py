@@ -49,6 +49,10 @@ class SharedObject:
         """Return a batch of the mesh."""
         return self._mesh.batch()
 
+    def is_same(self, other: SharedObject) -> bool:
+        """Whether both are one object of one mesh."""
+        return self._mesh is other._mesh and self.key == other.key
+
     # -- what it is -----------------------------------------------------------------------------
 
     @property
@@ -92,7 +96,8 @@ class SharedObject:
             case SharedDict():
                 return freeze(merging.snapshot())
             case Counter():
-                return marker.value + merging.value
+                counted = merging.value
+                return marker.value + counted if counted else marker.value
         raise AssertionError(merging)
 
     # -- what is made of it ---------------------------------------------------------------------

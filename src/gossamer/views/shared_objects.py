@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidKey
 from ..wire.keys import checked_key
 from .kinds import GONE, marker_of
-from .proxy import plain, proxy_of
+from .proxy import Proxy, plain, proxy_of
 from .shared_dict import SharedDict
 from .shared_object import SharedObject
 from .spaces import OBJECT
@@ -42,13 +42,32 @@ class SharedObjects(MutableMapping[Any, Any]):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Let the object be `value`, whatever it was, for everyone who holds it."""
-        self._held(key).replace(plain(value))
+        held = self._held(key)
+        if not _is_of(value, held):  # else it is what `objects[key] += ...` has changed already
+            held.replace(plain(value))
 
     def __delitem__(self, key: Any) -> None:
         held = self._held(key)
         if held.marker is None:
             raise KeyError(key)
         held.delete()
+
+    def pop(self, key: Any, *default: Any) -> Any:
+        """Delete the object and return its value, plain; `default` if there is none."""
+        try:
+            value = plain(self[key])
+            del self[key]
+        except KeyError:
+            if default:
+                return default[0]
+            raise
+        return value
+
+    def popitem(self) -> tuple[Any, Any]:
+        """Delete some object and return its key and value, plain."""
+        for key in self:
+            return key, self.pop(key)
+        raise KeyError("popitem(): there are no objects")
 
     def __contains__(self, key: object) -> bool:
         hash(key)
@@ -71,6 +90,11 @@ class SharedObjects(MutableMapping[Any, Any]):
 
     def _held(self, key: Any) -> SharedObject:
         return SharedObject(self._mesh, checked_key(key), _wrapped)
+
+
+def _is_of(value: Any, held: SharedObject) -> bool:
+    other = value._held if issubclass(type(value), Proxy) else None
+    return isinstance(other, SharedObject) and other.is_same(held)
 
 
 def _wrapped(nested: SharedDict) -> Any:
