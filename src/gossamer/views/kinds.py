@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
-from ..wire.frozen import FrozenDict, FrozenList, FrozenSet
-from ..wire.values import encode_value
+from ..wire.values import FrozenDict, FrozenList, FrozenSet, encode_value
 from .list_body import kept
 from .positions import WRITER_BYTES, run
 from .space import Row

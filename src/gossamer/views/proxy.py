@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from ..errors import FrozenValue
-from ..wire.frozen import FrozenDict
+from ..wire.values import FrozenDict
 from .counter import Counter
 from .dict_like import DictLike
 from .list_like import ListLike

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, TypeAlias
 
 from ..errors import ObjectGone
-from ..wire.frozen import FrozenDict, FrozenList, FrozenSet
-from ..wire.values import freeze
+from ..wire.values import FrozenDict, FrozenList, FrozenSet, freeze
 from .counter import Counter
 from .shared_dict import SharedDict
 from .shared_list import SharedList

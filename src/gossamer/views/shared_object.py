@@ -12,8 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import ObjectGone
-from ..wire.frozen import FrozenDict, FrozenList, FrozenSet
-from ..wire.values import freeze
+from ..wire.values import FrozenDict, FrozenList, FrozenSet, freeze
 from .counter import Counter
 from .kinds import DICT, GONE, LIST, NUMBER, SET, VALUE, Marker, first_elements, marker_for, marker_of
 from .rows import GONE as REMOVED
