@@ -39,10 +39,14 @@ if TYPE_CHECKING:
     from .peers import Peer
     from .status import PeerStatus, Status
     from .views.changes import Change
+    from .views.counter import Counter
+    from .views.derived import Derived
     from .views.entries import Entry
     from .views.proxy import plain
     from .views.scope import Scope
     from .views.shared_list import SharedList
+    from .views.shared_set import SharedSet
+    from .views.value import Value
     from .wire.registered import Unknown, register
 
 __version__ = "0.1.0"
@@ -71,10 +75,14 @@ _HOMES = {
     "peers": ("Peer",),
     "status": ("PeerStatus", "Status"),
     "views.changes": ("Change",),
+    "views.counter": ("Counter",),
+    "views.derived": ("Derived",),
     "views.entries": ("Entry",),
     "views.proxy": ("plain",),
     "views.scope": ("Scope",),
     "views.shared_list": ("SharedList",),
+    "views.shared_set": ("SharedSet",),
+    "views.value": ("Value",),
     "wire.registered": ("Unknown", "register"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -85,6 +93,8 @@ __all__ = [
     "BlockingMesh",
     "Change",
     "ConfigurationError",
+    "Counter",
+    "Derived",
     "Entry",
     "ForkedMesh",
     "FrozenValue",
@@ -103,9 +113,11 @@ __all__ = [
     "Scope",
     "SecretError",
     "SharedList",
+    "SharedSet",
     "Status",
     "Unknown",
     "UnsendableValue",
+    "Value",
     "ValueTooLarge",
     "WrongThread",
     "join",

@@ -240,6 +240,8 @@ def test_what_a_twin_made_us_put_again_stays_in_the_index(copy):
 
     assert copy.mapping._space(NUMBER).origin() != old
     assert (rows(copy), len(copy.mapping)) == ({"a": 1, "b": 2}, 0)
+    for part, row in copy.mapping._space(NUMBER)._objects["it"].items():
+        assert row.held is copy.mapping._live[SpaceKey(NUMBER, ("it", part))]
 
 
 def test_a_mesh_that_reads_objects_alone_has_no_origin(copy):

@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
+from operator import itemgetter
 from typing import Any, Protocol
 
 from ..crdt.clock import HybridClock
@@ -24,6 +25,8 @@ from ..errors import MeshClosed
 from ..options import Options
 from ..wire.keys import SpaceKey, canonical_key_bytes
 from .outbox import BATCH_ROWS_MAX, BATCH_VALUES_BYTES_MAX, Outbox
+
+_KEY = itemgetter(0)
 
 
 class Observer(Protocol):
@@ -173,7 +176,7 @@ class Ledger:
 
     def _tell_own(self, replaced: Sequence[Replaced]) -> None:
         """Tell of own writes whoever watches; of those in reserved spaces, which are counted and indexed, always."""
-        if self.watched or SpaceKey in {type(key) for key, _, _ in replaced}:
+        if self.watched or SpaceKey in set(map(type, map(_KEY, replaced))):
             self.observer.replaced(replaced, True)
 
     def meet(self) -> None:

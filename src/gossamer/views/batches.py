@@ -29,8 +29,8 @@ class Batch:
         self._ledger = ledger  # and not its lock: a fork's child has another
         self._rows: dict[Key, Row] = {}
         self._taken = False
-        self.drafts = Drafts()
-        """What it will do to objects that merge."""
+        self.drafts: Drafts | None = None
+        """What it will do to objects that merge, if anything."""
 
     def put(self, key: Key, row: Row) -> bool:
         """Collect a write; return whether there was still time."""
@@ -43,6 +43,7 @@ class Batch:
         """Collect a change of an object; return whether there was still time."""
         with self._ledger.lock:
             if not self._taken:
+                self.drafts = self.drafts or Drafts()
                 self.drafts.enter(space, name, decide, ttl)
             return not self._taken
 

@@ -25,9 +25,6 @@ class Drafts:
         self._changes: list[tuple[Space, Any, Decision, float | None]] = []
         self._written: dict[tuple[int, Any], dict[Any, Any]] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._changes)
-
     def enter(self, space: Space, name: Any, decide: Decision, ttl: float | None) -> list[Item]:
         """Decide a change and keep it; return the rows that it writes.  What it raises is not kept."""
         rows = dict(decide(self.rows(space, name)) or ())

@@ -20,6 +20,8 @@ PART_BYTES_MAX: Final = 128
 """An element whose bytes are more is known by their hash, so that any element fits a key."""
 
 _EXACT: Final = Context(prec=4096)
+_INTEGERS_BELOW: Final = 1 << 8000
+"""Beyond, no int could be sent that a Decimal might be equal to."""
 
 
 def part_of(element: object) -> bytes:
@@ -50,7 +52,7 @@ def _number(number: float) -> int | float:
 def _decimal(number: Decimal) -> Any:
     if number.is_nan():
         return math.nan
-    if number.is_finite() and number == number.to_integral_value(context=_EXACT):
+    if number.is_finite() and abs(number) < _INTEGERS_BELOW and number == number.to_integral_value(context=_EXACT):
         return int(number)
     nearest = float(number)
     return nearest if Decimal(nearest) == number else number.normalize(_EXACT)

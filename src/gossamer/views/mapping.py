@@ -183,11 +183,13 @@ class MeshMapping(ReadableState):
             self._batches.leave(token)
             with self._ledger.lock:
                 self._detour -= 1
-        if rows or batch.drafts:
+        if rows or batch.drafts is not None:
             if self._detour:
                 self._before_use()
-            items = ((key, data, meta) for key, (data, meta) in rows)
-            self._ledger.write_many(chain(items, batch.drafts.decided()), self._wall_ms())
+            items: Iterator[Any] = ((key, data, meta) for key, (data, meta) in rows)
+            if batch.drafts is not None:
+                items = chain(items, batch.drafts.decided())
+            self._ledger.write_many(items, self._wall_ms())
             self._wrote()
 
     def _takes_detour(self, key: Any, data: bytes | None, meta: int) -> bool:

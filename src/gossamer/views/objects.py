@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from ..errors import InvalidKey
 from ..wire.keys import SpaceKey
@@ -46,11 +46,23 @@ class MeshWithObjects(MeshMapping):
         """
         return self._set_of(_checked(name), policy)
 
-    def value(self, key: Any, default: T = None) -> Value[T]:  # type: ignore[assignment]
+    @overload
+    def value(self, key: Any) -> Value[Any]: ...
+
+    @overload
+    def value(self, key: Any, default: T) -> Value[T]: ...
+
+    def value(self, key: Any, default: Any = None) -> Value[Any]:
         """Return the key as a cell: to read, to set, to listen to, and to calculate with."""
         return Value(self, key, default)
 
-    def derived(self, fn: Callable[..., T] | str, *cells: Observable) -> Derived[T]:
+    @overload
+    def derived(self, fn: str, *cells: Observable) -> Derived[str]: ...
+
+    @overload
+    def derived(self, fn: Callable[..., T], *cells: Observable) -> Derived[T]: ...
+
+    def derived(self, fn: Callable[..., Any] | str, *cells: Observable) -> Derived[Any]:
         """Return a cell that is `fn` of the values of `cells`, calculated again when one of them changes.
 
         `fn` may be a format string, as in `mesh.derived("{} by {}", width, height)`.

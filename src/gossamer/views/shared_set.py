@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, MutableSet
-from collections.abc import Set as AbstractSet
 from typing import Any, Literal
 
 from ..errors import ConfigurationError, UnsendableValue
@@ -174,27 +173,19 @@ class SharedSet(MutableSet[Any], Observable):
         added = [(part, self._present(e)) for part, e in elements.items() if not self._holds(rows, part)]
         return [*added, *self._without(rows, elements)]
 
-    def __ior__(self, other: Any) -> Any:  # type: ignore[misc]
-        if not isinstance(other, AbstractSet):
-            return NotImplemented
+    def __ior__(self, other: Iterable[Any]) -> SharedSet:  # type: ignore[misc]
         self.update(other)
         return self
 
-    def __iand__(self, other: Any) -> Any:  # type: ignore[misc]
-        if not isinstance(other, AbstractSet):
-            return NotImplemented
+    def __iand__(self, other: Iterable[Any]) -> SharedSet:
         self.intersection_update(other)
         return self
 
-    def __isub__(self, other: Any) -> Any:  # type: ignore[misc]
-        if not isinstance(other, AbstractSet):
-            return NotImplemented
+    def __isub__(self, other: Iterable[Any]) -> SharedSet:
         self.difference_update(other)
         return self
 
-    def __ixor__(self, other: Any) -> Any:  # type: ignore[misc]
-        if not isinstance(other, AbstractSet):
-            return NotImplemented
+    def __ixor__(self, other: Iterable[Any]) -> SharedSet:  # type: ignore[misc]
         self.symmetric_difference_update(other)
         return self
 

@@ -62,7 +62,7 @@ class Space:
         if mapping._detour:
             mapping._before_use()
             batch = mapping._batches.current()
-            if batch is not None:
+            if batch is not None and batch.drafts is not None:
                 return batch.drafts.rows(self, name)
         return self.live_rows(name)
 

@@ -40,7 +40,7 @@ class Spaces:
     __slots__ = ("_kept", "_lapsed", "_mapping", "_used", "count")
 
     def __init__(self, mapping: MeshMapping) -> None:
-        self.count = 0
+        self.count = sum(type(key) is SpaceKey for key in mapping._live)
         """How many keys of reserved spaces are live and not hidden by their expiry: `len` leaves these out."""
         self._mapping = mapping
         self._used: dict[int, Space] = {}
