@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Callable, MutableMapping, MutableSequence, MutableSet, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
@@ -209,6 +210,8 @@ def _in_place(name: str, fn: Callable[..., Any]) -> Callable[..., Any]:
             if name in ("__iadd__", "__isub__") and type(other) in (int, float):
                 merging.add(other if name == "__iadd__" else -other)
                 return self
+        elif isinstance(merging, SharedSet) and not isinstance(other, AbstractSet):
+            return NotImplemented
         elif merging is not None:
             method = getattr(merging, name, None)
             return self if method is not None and method(other) is not NotImplemented else NotImplemented
