@@ -403,6 +403,21 @@ def test_listeners_are_told_of_steps_here_and_elsewhere(mesh_factory, net):
     assert told == [("n", 0, 2), ("n", 2, 3)]
 
 
+def test_a_thousand_quick_steps_are_told_as_one_and_what_comes_later_is_told_too(mesh, net):
+    counter, told, calls = mesh.counter("n"), [], []
+    counter.on_change(lambda counter, old, new: told.append((old, new)))
+    counter._subscribe(calls.append, lambda: calls.append(1))
+
+    for _ in range(1000):
+        counter.add()
+    net.run(1)
+    counter.add()
+    net.run(1)
+
+    assert told == [(0, 1000), (1000, 1001)]
+    assert len(calls) == 2
+
+
 def test_counters_are_waited_for_as_keys_are(mesh_factory):
     north, south = mesh_factory("north"), mesh_factory("south")
     north.counter("n").add(3)

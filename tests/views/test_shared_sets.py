@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from local_copy import Copy
 
-from gossamer.errors import ConfigurationError, UnsendableValue
+from gossamer.errors import ConfigurationError, UnsendableValue, ValueTooLarge
+from gossamer.options import Options
 from gossamer.views.elements import part_of
 from gossamer.views.shared_set import SharedSet
 from gossamer.views.spaces import SET
@@ -215,6 +216,14 @@ def test_any_size_of_element_has_its_place(copy):
     assert (long in s, tuple(range(1000)) in s, len(s)) == (True, True, 3)
     s.remove(long)
     assert s == {long + "y", tuple(range(1000))}
+
+
+def test_an_element_above_the_limit_of_values_is_refused_and_nothing_is_stored(make_copy):
+    s = set_of(make_copy(options=Options(value_bytes_max=1000)))
+    with pytest.raises(ValueTooLarge, match="nothing was stored"):
+        s.update(["fits", "x" * 1000])
+
+    assert s == set()
 
 
 def test_rows_that_hold_no_element_are_passed_over(copy):

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from gossamer.errors import UnsendableValue
+from gossamer.errors import InvalidKey, UnsendableValue
 from gossamer.views.space import GONE, UNREADABLE
 from gossamer.wire.keys import SpaceKey
 
@@ -42,7 +42,19 @@ def test_no_way_of_looking_at_the_dict_shows_rows(copy):
     assert (len(mapping), list(mapping), mapping.snapshot()) == (1, ["k"], {"k": 1})
     assert (list(reversed(mapping)), dict(mapping), mapping.copy()) == (["k"], {"k": 1}, {"k": 1})
     assert (repr(mapping), mapping.conflicts(), mapping == {"k": 1}) == ("LocalMesh('ours', {'k': 1})", {}, True)
-    assert SpaceKey(NUMBER, ("it", "b")) not in mapping
+    assert (mapping.scope("it").snapshot(), len(mapping.scope("it"))) == ({}, 0)
+    hidden = SpaceKey(NUMBER, ("it", "b"))
+    assert (hidden in mapping, mapping.get(hidden), mapping.pop(hidden, None), mapping.conflicts(hidden)) == (
+        False,
+        None,
+        None,
+        (),
+    )
+    for touch in (mapping.entry, mapping.__getitem__, mapping.__delitem__):
+        with pytest.raises(KeyError):
+            touch(hidden)
+    with pytest.raises(InvalidKey):
+        mapping[hidden] = 1
     assert watcher.told() == [("k", None, 1)]
 
     assert mapping.popitem() == ("k", 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Lock
 from typing import Any, Generic, TypeVar, cast
 
 from ..errors import ConfigurationError
@@ -34,19 +33,16 @@ class Derived(ActsAsItsValue, Observable, Generic[T]):
             raise ConfigurationError(f"a derived cell needs a function or a format string, not {type(fn).__name__}")
         self._fn = cast(Callable[..., T], fn.format if isinstance(fn, str) else fn)
         self._cells = cells
-        self._lock = Lock()
         self._last: tuple[tuple[Any, ...], Any] = (), _NEVER
 
     @property
     def value(self) -> T:
         """The result of the function for what the inputs hold now."""
         inputs = tuple(cell.value for cell in self._cells)
-        with self._lock:
-            known, result = self._last
+        known, result = self._last  # one tuple, so that threads need no lock, which a fork might leave locked
         if result is _NEVER or not _same(known, inputs):
             result = self._fn(*inputs)
-            with self._lock:
-                self._last = inputs, result
+            self._last = inputs, result
         return cast(T, result)
 
     def _subscribe(self, fn: Callable[..., Any], call: Callable[[], object]) -> None:

@@ -40,15 +40,17 @@ class Observable(ABC):
         """
         if fn is None:
             return lambda fn: self.on_change(fn, value_only=value_only, no_args=no_args)
-        last = self.value
+        last, called = self.value, False
 
         def call() -> None:
-            nonlocal last
-            old, last = last, self.value
+            nonlocal last, called
+            old, last, called = last, self.value, True
             if last is not old and last != old:
                 tell(fn, self, old, last, value_only, no_args)
 
         self._subscribe(fn, call)
+        if not called:  # what changed before anybody listened is no news
+            last = self.value
         return fn
 
     def off(self, fn: Callable[..., Any]) -> None:

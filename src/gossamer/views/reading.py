@@ -156,7 +156,8 @@ class ReadableState(DictLike[Any]):
             self._before_use()
         now_ms = self._seen_ms()
         if key is not _ABSENT:
-            return tuple(entry_of(key, w, self._writer_of) for w in rivals(self._live.get(key), now_ms))
+            held = None if type(key) is SpaceKey else self._live.get(key)
+            return tuple(entry_of(key, w, self._writer_of) for w in rivals(held, now_ms))
         with self._ledger.lock:
             rows = [(k, held) for k, held in self._live.items() if type(held) is tuple and type(k) is not SpaceKey]
         found = {k: tuple(entry_of(k, w, self._writer_of) for w in rivals(held, now_ms)) for k, held in rows}
