@@ -51,7 +51,7 @@ OF_A_MESH = {
     "counter": "(self, name)",
     "shared_set": "(self, name, *, policy='add')",
     "shared_list": "(self, name)",
-    "object": "(self, key, factory=<class 'list'>)",
+    "object": "(self, key, factory=...)",
     "value": "(self, key, default=None)",
     "derived": "(self, fn, *cells)",
     "keys": "(self)",
