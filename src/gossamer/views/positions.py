@@ -21,6 +21,7 @@ Kleppmann (2023), "The Art of the Fugue", arXiv 2305.00583.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeGuard
 
 from ..errors import Malformed
@@ -97,6 +98,7 @@ def is_position(value: object) -> TypeGuard[bytes]:
     return True
 
 
+@lru_cache(maxsize=1024)  # an append looks three times at each place: as its own, as the last, as the new one
 def levels(position: bytes) -> tuple[Level, ...]:
     """Return the path that a place is.  Raises `Malformed` for other bytes."""
     if not 0 < len(position) <= POSITION_BYTES_MAX:
