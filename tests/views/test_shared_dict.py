@@ -141,6 +141,16 @@ def test_an_operator_in_place_on_a_dict_within_changes_that_alone(pair):
     assert mine == yours == {"robot": {"x": 5, "y": 3, "z": 0}, "on": True}
 
 
+def test_an_operator_in_place_on_a_dict_within_leaves_alone_what_another_assigns_there(pair):
+    ours, theirs, mine, yours = pair
+    yours["robot"]["y"] = 50
+    ours.later(1)
+    mine["robot"] |= {"x": 5}
+    ours.meet(theirs)
+
+    assert mine == yours == {"robot": {"x": 5, "y": 50}, "on": True}
+
+
 def test_a_leaf_costs_a_row_and_a_removed_one_none(make_copy):
     mapping = make_copy().mapping
     it = mapping.object("it", dict)
