@@ -230,3 +230,24 @@ def test_beyond_the_last_head_that_there_is_room_is_found_below_it():
 
 def test_a_writer_is_the_random_end_of_its_origin():
     assert writer_of(bytes(range(12))) == bytes(range(6, 12))
+
+
+def test_places_have_the_bytes_that_the_wire_format_gives():
+    numbers = {
+        0: "80",
+        63: "bf",
+        64: "c000",
+        319: "c0ff",
+        320: "c10100",
+        -64: "40",
+        -65: "3fff",
+        -320: "3f00",
+        -321: "3efeff",
+    }
+    assert {number: encode_integer(number).hex() for number in numbers} == numbers
+
+    first = between(None, None, b"\1\2\3\4\5\6", 1)
+    second = between(first, None, b"\1\2\3\4\5\6", 2)
+    assert (first.hex(), second.hex()) == ("80ff01020304050683", "80ff01020304050685")
+    assert between(first, second, b"\1\2\3\4\5\6", 3).hex() == "80ff01020304050684800087"
+    assert between(None, first, b"\6\5\4\3\2\1", 1).hex() == "7fff06050403020183"

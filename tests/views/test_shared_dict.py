@@ -131,6 +131,13 @@ def test_a_dict_within_that_was_removed_says_so(pair):
         len(within)
 
 
+def test_a_dict_within_cannot_be_changed_where_nobody_would_see_it(pair):
+    _, _, mine, _ = pair
+    for within in (dict(mine.items())["robot"], next(iter(mine.values())), mine.copy()["robot"], mine.pop("robot")):
+        with pytest.raises(gossamer.FrozenValue):
+            within["x"] = 5
+
+
 def test_an_operator_in_place_on_a_dict_within_changes_that_alone(pair):
     ours, theirs, mine, yours = pair
     mine["robot"] |= {"x": 5}

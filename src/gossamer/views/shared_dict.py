@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import InvalidKey
 from ..wire.keys import checked_key
+from ..wire.values import freeze
 from .dict_like import DictLike
 from .list_body import kept
 from .rows import GONE, Rows
@@ -62,8 +63,8 @@ class SharedDict(DictLike[Any]):
         return _may_be_key(key) and _row(self._space.rows(self._name), (*self._path, key)) is not None
 
     def snapshot(self) -> dict[Any, Any]:
-        """Return a plain dict of plain dicts, as of one moment.  O(leaves of the object)."""
-        return _tree(self._space.rows(self._name), self._path)
+        """Return a plain dict, as of one moment; dicts within it are frozen.  O(leaves of the object)."""
+        return {key: freeze(value) for key, value in _tree(self._space.rows(self._name), self._path).items()}
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.snapshot())
@@ -108,7 +109,7 @@ class SharedDict(DictLike[Any]):
         def decide(held: Rows) -> list[Row]:
             row = _row(held, path)
             if row is not None:
-                found[:] = [row[0] if row else _tree(held, path)]
+                found[:] = [row[0] if row else freeze(_tree(held, path))]
             return _below(held, path, leaf=True)
 
         if _may_be_key(key):
