@@ -184,6 +184,22 @@ def test_numbers_sort_as_their_bytes_do(one, two):
     assert (one < two) == (encode_integer(one) < encode_integer(two))
 
 
+NUMBER = st.one_of(st.integers(-400, 400), st.integers(-(2**18), 2**18), st.integers(-(2**60), 2**60))
+
+
+@given(NUMBER, st.binary(min_size=6, max_size=6), NUMBER, st.binary(max_size=2))
+def test_a_quick_look_at_a_place_sees_what_a_close_one_sees(head, writer, number, more):
+    place = encode_integer(head) + b"\xff" + writer + encode_integer(number) + more
+    try:
+        levels(place)
+        is_one = True
+    except Malformed:
+        is_one = False
+
+    assert is_position(place) is is_one
+    assert is_one or more or not number % 2
+
+
 @given(st.binary(max_size=40))
 def test_bytes_of_strangers_are_a_place_or_malformed(data):
     if is_position(data):

@@ -20,6 +20,7 @@ Kleppmann (2023), "The Art of the Fugue", arXiv 2305.00583.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeGuard
@@ -39,6 +40,10 @@ NUMBER_MAX: Final = (1 << 62) - 1
 
 _LITERAL: Final = 0xFF
 """The writer follows.  A lesser byte is the index, among the writers of the levels above, of one who is among them."""
+
+_INTEGER: Final = rb"(?:[\x40-\xbf]|[\xc0\x3f].|\xc1[^\x00].|\x3e[^\xff].|\xc2[^\x00]..|\x3d[^\xff]..)"
+_SIMPLE: Final = re.compile(_INTEGER + rb"\xff.{6}" + _INTEGER, re.DOTALL)
+"""A place of one level, as nearly all are: so a long list that has just come is put in order in half the time."""
 
 
 class Level(NamedTuple):
@@ -91,6 +96,8 @@ def is_position(value: object) -> TypeGuard[bytes]:
     """Return whether a value, which a stranger may have sent, is a place."""
     if type(value) is not bytes:
         return False
+    if _SIMPLE.fullmatch(value):
+        return bool(value[-1] & 1)
     try:
         levels(value)
     except Malformed:
