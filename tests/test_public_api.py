@@ -50,13 +50,15 @@ OF_A_MESH = {
     "clear": "(self)",
     "counter": "(self, name)",
     "shared_set": "(self, name, *, policy='add')",
+    "shared_list": "(self, name)",
+    "object": "(self, key, factory=...)",
     "value": "(self, key, default=None)",
     "derived": "(self, fn, *cells)",
     "keys": "(self)",
     "values": "(self)",
     "items": "(self)",
 }
-PROPERTIES = ("me", "peers", "name")
+PROPERTIES = ("me", "peers", "name", "objects")
 
 
 def test_every_public_name_exists_and_no_other_is_promised():
@@ -102,7 +104,7 @@ def test_every_error_is_a_gossamer_error_and_a_builtin_one():
     errors = [value for name in gossamer.__all__ if isinstance(value := getattr(gossamer, name), type)]
     errors = [value for value in errors if issubclass(value, Exception) and value is not gossamer.GossamerError]
 
-    assert len(errors) == 13
+    assert len(errors) == 14
     for error in errors:
         assert issubclass(error, gossamer.GossamerError)
         assert any(base.__module__ == "builtins" for base in error.__mro__[1:] if base not in (Exception,))
@@ -167,6 +169,7 @@ def script() -> None:
         assert_type(mesh.entry("a"), gossamer.Entry)
         assert_type(mesh.counter("n").value, int | float)
         assert_type(mesh.shared_set("s").snapshot(), set[Any])
+        assert_type(mesh.shared_list("l").copy(), list[Any])
         cell = mesh.value("v", 3)
         assert_type(cell, gossamer.Value[int])
         assert_type(mesh.derived(lambda v: str(v), cell), gossamer.Derived[str])

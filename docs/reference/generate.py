@@ -180,7 +180,7 @@ DOORS = ("join", "open_mesh", "register")
 SHARED = {
     "As a dict": ("set", "setdefault", "update", "pop", "popitem", "clear", "copy", "snapshot"),
     "More than a dict": ("batch", "scope", "entry", "conflicts"),
-    "Objects that merge": ("counter", "shared_set", "value", "derived"),
+    "Objects that merge": ("counter", "shared_set", "shared_list", "value", "derived", "object", "objects"),
     "Who is there": ("name", "me", "peers", "on_join", "on_leave"),
     "Watching": ("on", "off", "on_conflict", "add_listener", "remove_listener"),
     "Knowing": ("status", "statistics", "foreign"),
@@ -190,6 +190,22 @@ WAITING = ("changes", "wait", "settled", "close")
 OBJECTS: dict[type, tuple[str, ...]] = {
     gossamer.Counter: ("value", "add", "subtract", "reset", "on_change", "off", "name"),
     gossamer.SharedSet: ("value", "add", "update", "remove", "discard", "pop", "clear", "snapshot", "on_change", "off"),
+    gossamer.SharedList: (
+        "value",
+        "append",
+        "insert",
+        "extend",
+        "pop",
+        "remove",
+        "clear",
+        "move",
+        "sort",
+        "reverse",
+        "copy",
+        "on_change",
+        "off",
+        "name",
+    ),
     gossamer.Value: ("value", "get", "set", "delete", "change", "touch", "on_change", "off", "key"),
     gossamer.Derived: ("value", "on_change", "off"),
 }

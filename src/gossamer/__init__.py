@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         MeshClosed,
         MeshTimeout,
         NetworkError,
+        ObjectGone,
         Refused,
         SecretError,
         UnsendableValue,
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
     from .views.counter import Counter
     from .views.derived import Derived
     from .views.entries import Entry
+    from .views.proxy import plain
     from .views.scope import Scope
+    from .views.shared_list import SharedList
     from .views.shared_set import SharedSet
     from .views.value import Value
     from .wire.registered import Unknown, register
@@ -60,6 +63,7 @@ _HOMES = {
         "MeshClosed",
         "MeshTimeout",
         "NetworkError",
+        "ObjectGone",
         "Refused",
         "SecretError",
         "UnsendableValue",
@@ -74,7 +78,9 @@ _HOMES = {
     "views.counter": ("Counter",),
     "views.derived": ("Derived",),
     "views.entries": ("Entry",),
+    "views.proxy": ("plain",),
     "views.scope": ("Scope",),
+    "views.shared_list": ("SharedList",),
     "views.shared_set": ("SharedSet",),
     "views.value": ("Value",),
     "wire.registered": ("Unknown", "register"),
@@ -99,12 +105,14 @@ __all__ = [
     "MeshClosed",
     "MeshTimeout",
     "NetworkError",
+    "ObjectGone",
     "Options",
     "Peer",
     "PeerStatus",
     "Refused",
     "Scope",
     "SecretError",
+    "SharedList",
     "SharedSet",
     "Status",
     "Unknown",
@@ -114,6 +122,7 @@ __all__ = [
     "WrongThread",
     "join",
     "open_mesh",
+    "plain",
     "register",
 ]
 

@@ -13,6 +13,7 @@
     |- MeshClosed        RuntimeError      the mesh was closed
     |- MeshTimeout       TimeoutError      what was waited for did not happen in time
     |- WrongThread       RuntimeError      a blocking call where blocking would wait for itself
+    |- ObjectGone        LookupError       an object that was deleted
     |- ForkedMesh        RuntimeError      a trio mesh that a fork left without its loop
 
 Each also inherits the built-in that people already catch.  A message says what
@@ -68,6 +69,10 @@ class MeshClosed(GossamerError, RuntimeError):
 
 class MeshTimeout(GossamerError, TimeoutError):
     """What was waited for did not happen in time.  Nothing was undone."""
+
+
+class ObjectGone(GossamerError, LookupError):
+    """An object of `mesh.object` was used after somebody had deleted it."""
 
 
 class WrongThread(GossamerError, RuntimeError):

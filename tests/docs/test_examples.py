@@ -138,6 +138,30 @@ def test_a_chat_shows_who_is_there_what_is_said_and_who_leaves(start: Callable[.
     assert ada.line() == "* bob has gone"
 
 
+def test_two_edit_one_playlist_and_both_show_it(start: Callable[..., Program]) -> None:
+    ada = start("playlist.py", "ada")
+    assert ada.line() == "(no songs)"
+    ada.type("+ Fever")
+    assert ada.line() == "Fever"
+    ada.type("+ Crazy")
+    assert ada.line() == "Fever | Crazy"
+
+    bob = start("playlist.py", "bob")
+    assert bob.line() == "Fever | Crazy"
+    bob.type("! Hurt")
+    assert ada.line() == bob.line() == "Hurt | Fever | Crazy"
+    ada.type("3 > 1")
+    assert ada.line() == bob.line() == "Crazy | Hurt | Fever"
+    bob.type("- 2")
+    assert ada.line() == bob.line() == "Crazy | Fever"
+    bob.type("- 9")
+    assert bob.line() == "? pop index out of range"
+    bob.ends()
+    ada.ends()
+
+    assert ada.line() == "edits: {'ada': 3, 'bob': 2}"
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
 def test_an_example_is_short_and_tested(path: Path) -> None:
     text = path.read_text(encoding="utf-8")

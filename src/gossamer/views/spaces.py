@@ -5,8 +5,8 @@ The numbers are on the wire: one that was used is never used for anything else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from ..crdt.writes import Held, Key, Replaced
 from ..wire.keys import SpaceKey
@@ -24,16 +24,27 @@ LEASE: Final = 6
 CHANNEL: Final = 7
 
 
+class Attentive(Protocol):
+    """An object that keeps something beside its rows."""
+
+    def attend(self) -> None:
+        """Watch the rows from now on."""
+
+
+Kept = TypeVar("Kept", bound=Attentive)
+
+
 class Spaces:
     """The spaces of one mesh that are in use.  But for `space`, all is called under the ledger's lock."""
 
-    __slots__ = ("_lapsed", "_mapping", "_used", "count")
+    __slots__ = ("_kept", "_lapsed", "_mapping", "_used", "count")
 
     def __init__(self, mapping: MeshMapping) -> None:
         self.count = sum(type(key) is SpaceKey for key in mapping._live)
         """How many keys of reserved spaces are live and not hidden by their expiry: `len` leaves these out."""
         self._mapping = mapping
         self._used: dict[int, Space] = {}
+        self._kept: dict[tuple[int, Any], Any] = {}
         self._lapsed: set[SpaceKey] = set()
 
     def space(self, number: int) -> Space:
@@ -48,6 +59,16 @@ class Spaces:
                         space.index()
                     self._used[number] = space
         return space
+
+    def kept(self, number: int, name: Any, make: Callable[[Space, Any], Kept]) -> Kept:
+        """Return the one object of this kind and name, made with `make(space, name)` when it is first asked for."""
+        found: Any = self._kept.get((number, name))
+        if found is None:
+            made = make(self.space(number), name)
+            found = self._kept.setdefault((number, name), made)
+            if found is made:
+                made.attend()
+        return cast(Kept, found)
 
     def replaced(self, replaced: Sequence[Replaced]) -> list[SpaceKey]:
         """Count what came and went; return, for each object in use that changed, `SpaceKey(number, (name,))`."""
