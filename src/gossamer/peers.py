@@ -77,6 +77,13 @@ class Directory:
                     return self.peer(member)
         return known or Peer(origin.hex()[-SHORT_HEX_DIGITS:], "")
 
+    def boot(self, boot: bytes) -> Peer:
+        """Return who runs, or ran, as `boot`."""
+        if boot == self.replica.identity.boot:
+            return self.me
+        member = self.replica.membership.members.get(boot)
+        return Peer(boot.hex()[-SHORT_HEX_DIGITS:], "") if member is None else self.peer(member)
+
     def behind(self, dots: Iterable[tuple[Origin, int]], wanted: Iterable[Peer | str] | None) -> list[Peer]:
         """Return who has not confirmed all of `dots`: of those that are there, or of those `wanted`, there or not."""
         needed = dict(dots)
