@@ -220,7 +220,7 @@ def test_what_cannot_travel_is_refused_where_it_is_emitted_and_nobody_hears_of_i
 
     with pytest.raises(gossamer.UnsendableValue):
         mesh.events.emit("e", object())
-    with pytest.raises(gossamer.ValueTooLarge, match="1500005 bytes|15000.. bytes"):
+    with pytest.raises(gossamer.ValueTooLarge, match=r"takes 15000[0-9][0-9] bytes"):
         mesh.events.emit("e", b"x" * 1_500_000)
     for name in ("", "x" * 257, 3, None):
         with pytest.raises(ValueError, match="name"):
