@@ -232,6 +232,20 @@ class Simulation:
         found = {key: self.read(name, key) for key in self._node(name).replica.ledger.state.live}
         return {key: value for key, value in found.items() if value is not None}
 
+    def emit(self, name: str, event: str, *args: object) -> None:
+        """A program on that node emits an event."""
+        node = self._node(name)
+        node.emit(event, encode_value((name, args, {})))
+
+    def heard(self, name: str, sender: str) -> int:
+        """Return how many events of `sender`'s the programs on a node have heard."""
+        boot = self._node(sender).replica.identity.boot
+        return sum(event.boot == boot for event in self._node(name).events)
+
+    def missed(self, name: str) -> int:
+        """Return how many events a node has given up."""
+        return self._node(name).lost_events.total()
+
     # -- the network ----------------------------------------------------------------------------
 
     def partition(self, *sides: Iterable[str]) -> None:
