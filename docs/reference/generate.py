@@ -21,9 +21,11 @@ from typing import Any
 import gossamer
 from gossamer import errors, options
 from gossamer.blocking import BlockingChanges
+from gossamer.blocking_events import BlockingEvents, BlockingEventStream
 from gossamer.cli.arguments import VERBS, parser
 from gossamer.cli.verb import Exit
 from gossamer.contrib import pytest_plugin
+from gossamer.loop_events import Events
 from gossamer.mesh import Changes
 from gossamer.simulation.simulated_net import SimulatedNet
 
@@ -181,12 +183,14 @@ SHARED = {
     "As a dict": ("set", "setdefault", "update", "pop", "popitem", "clear", "copy", "snapshot"),
     "More than a dict": ("batch", "scope", "entry", "conflicts"),
     "Who is there": ("name", "me", "peers", "on_join", "on_leave"),
+    "Events": ("events",),
     "Watching": ("on", "off", "on_conflict", "add_listener", "remove_listener"),
     "Knowing": ("status", "statistics", "foreign"),
 }
 """What both meshes do.  Public names that are not here are for other rooms of the house, not for programs."""
 WAITING = ("changes", "wait", "settled", "close")
-VALUES = ("Change", "Entry", "Peer", "Status", "PeerStatus", "Unknown")
+EVENTS = ("emit", "on", "once", "off", "confirmed", "wait_for", "stream", "missed")
+VALUES = ("Change", "Entry", "Event", "Peer", "Status", "PeerStatus", "Unknown")
 
 
 def api_page() -> list[str]:
@@ -209,6 +213,16 @@ def api_page() -> list[str]:
     lines += ["In trio, `async with` and `async for` take the place of `with` and `for`.", ""]
     for name in ("conflated", "close"):
         lines += described_member(name, inspect.getattr_static(Changes, name))
+    lines += ["## Events", "", paragraph(inspect.getdoc(BlockingEvents) or ""), ""]
+    lines += ["This is `mesh.events`. In trio, `wait_for` and `confirmed` are awaited.", ""]
+    for name in EVENTS:
+        if hasattr(BlockingEvents, name):
+            lines += described_member(name, inspect.getattr_static(BlockingEvents, name))
+    lines += ["In trio:", ""]
+    lines += described_member("emit", inspect.getattr_static(Events, "emit"))
+    lines += ["### A stream of events", "", paragraph(inspect.getdoc(BlockingEventStream) or ""), ""]
+    for name in ("get", "missed", "close"):
+        lines += described_member(name, inspect.getattr_static(BlockingEventStream, name))
     lines += ["## Scope", "", paragraph(inspect.getdoc(gossamer.Scope) or ""), ""]
     for name in VALUES:
         lines += described_value(getattr(gossamer, name))

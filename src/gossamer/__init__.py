@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .status import PeerStatus, Status
     from .views.changes import Change
     from .views.entries import Entry
+    from .views.events import Event
     from .views.scope import Scope
     from .wire.registered import Unknown, register
 
@@ -68,6 +69,7 @@ _HOMES = {
     "status": ("PeerStatus", "Status"),
     "views.changes": ("Change",),
     "views.entries": ("Entry",),
+    "views.events": ("Event",),
     "views.scope": ("Scope",),
     "wire.registered": ("Unknown", "register"),
 }
@@ -80,6 +82,7 @@ __all__ = [
     "Change",
     "ConfigurationError",
     "Entry",
+    "Event",
     "ForkedMesh",
     "FrozenValue",
     "GossamerError",
