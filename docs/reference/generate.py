@@ -248,6 +248,8 @@ def signature(function: Any) -> str:
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name == "self":
             continue
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            keywords = True
         if parameter.kind is parameter.KEYWORD_ONLY and not keywords:
             keywords = True
             shown.append("*")

@@ -102,13 +102,14 @@ def test_a_network_without_multicast_carries_events_by_streams():
     mesh = mesh_of(5, "ab", settled=False)
     mesh.weather(multicast=False)
     mesh.hint("b", ["a"])
-    mesh.run(5)
+    mesh.run(15)
 
     emitted(mesh, "a", 200)
     emitted(mesh, "b", 200)
     mesh.run(5)
 
     assert (mesh.heard("b", "a"), mesh.heard("a", "b")) == (200, 200)
+    assert not any(node.counts()["events repeated"] for node in mesh.nodes.values())
 
 
 def test_a_flood_of_events_neither_delays_state_nor_is_lost():

@@ -139,7 +139,7 @@ class Emitter:
 
     def _begin_replay(self, handler: Handler, emissions: Emissions) -> None:
         """Note where each boot's events stand, and queue our own: what follows comes by itself.  Under the lock."""
-        heard = {boot: stream.next - 1 for boot, stream in emissions.streams.items()}
+        heard = {boot: stream.next - 1 for boot, stream in list(emissions.streams.items())}
         ring = emissions.ring
         heard[ring.boot] = ring.emitted
         handler.replay, handler.heard_until = True, heard
