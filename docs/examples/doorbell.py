@@ -6,6 +6,7 @@ python doorbell.py ring                 rings, and shows who answers first
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -47,7 +48,5 @@ def main(what: str = "ring", name: str = "a visitor") -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         main(*sys.argv[1:])
-    except KeyboardInterrupt:
-        pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 
 import pytest
@@ -192,3 +193,47 @@ def test_without_multicast_events_go_by_streams(join, patient, eventually):
 
     assert a.events.confirmed(10)
     eventually(lambda: heard == list(range(100)))
+
+
+def test_who_looks_while_others_emit_never_sees_a_ring_in_between(join):
+    mesh, looked, wrong = join(), threading.Event(), []
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def look():
+        emissions = mesh.replica.emissions
+        while not looked.is_set():
+            try:
+                wrong.extend(head for head in emissions.head(0.0) if head.oldest != 1)
+                emissions.latest()
+            except Exception as error:
+                wrong.append(error)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        for n in range(2000):
+            mesh.events.emit("n", n)
+    finally:
+        looked.set()
+        thread.join()
+        sys.setswitchinterval(before)
+
+    assert wrong == []
+    mesh["still"] = "open"
+
+
+def test_closing_repeats_what_was_emitted_last_until_everybody_has_it(join, faults, patient, eventually):
+    a, b = join("a", options=patient, wrap=faults), join("b", options=patient)
+    a.wait(lambda mesh: mesh.peers, 5)
+    b.wait(lambda mesh: mesh.peers, 5)
+    heard = []
+    b.events.on("n", heard.append)
+
+    a.network.loss = 1.0
+    for n in range(5):
+        a.events.emit("n", n)
+    a.network.loss = 0.4
+    a.close(linger_s=5)
+
+    eventually(lambda: heard == list(range(5)))

@@ -154,3 +154,18 @@ def test_the_promises_notice_an_event_that_came_too_early_or_twice():
 
     with pytest.raises(Wrong, match="after 3"):
         node.happened(node.events[-1:])
+
+
+def test_an_event_that_came_before_its_state_starts_as_soon_as_that_is_here():
+    mesh = mesh_of(10, "ab")
+    mesh.write("a", "large", "x" * 3_000_000)
+    mesh.emit("a", "ready")
+    mesh.run(0.01)
+    assert mesh.read("b", "large") is None
+    assert mesh.heard("b", "a") == 0
+
+    while mesh.read("b", "large") is None:
+        mesh.run(0.001)
+    mesh.run(0.003)
+
+    assert mesh.heard("b", "a") == 1

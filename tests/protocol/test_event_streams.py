@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gossamer.crdt.vector_clock import VectorClock
@@ -102,6 +102,7 @@ def test_what_a_stranger_claims_costs_no_memory_and_no_time():
     assert stream.next == 1 << 53
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.randoms(use_true_random=False), st.floats(0, 0.7))
 def test_whatever_is_lost_doubled_or_disordered_each_event_starts_once_in_order(count, rng, loss):
     ring, stream, heard = EventRing(BOOT, Options()), EventStream(BOOT, 0), []

@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import gossamer
-from gossamer.views.events import WAITING_EVENTS_MAX
+from gossamer.views.events import WAITING_EVENTS_MAX, decode_event_payload, encode_event_payload
+from gossamer.wire.values import encode_value
 
 # -- rows of SEEDS.md -----------------------------------------------------------------------------
 
@@ -354,3 +357,47 @@ def test_what_can_no_longer_be_had_is_counted_and_told_with_the_next_event(mesh_
     assert [n for n, _ in heard] == list(range(605 - 512, 605))
     assert b.statistics()["events missed"] == b.events.missed == 605 - 512
     assert "can no longer repeat them" in caplog.text
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=30)
+    | st.binary(max_size=30),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(VALUES, st.lists(VALUES, max_size=30), st.dictionaries(st.text(max_size=5), VALUES, max_size=3))
+def test_arguments_survive_the_journey_and_have_one_form(sender, args, kwargs):
+    payload = encode_event_payload(sender, tuple(args), kwargs)
+
+    assert payload == encode_value([sender, args, kwargs])
+    assert decode_event_payload(payload) == (sender, tuple(args), kwargs)
+
+
+@given(st.binary(max_size=40) | VALUES.map(encode_value))
+def test_a_hostile_payload_is_malformed_or_an_event(data):
+    try:
+        _, args, kwargs = decode_event_payload(data)
+    except gossamer.Malformed:
+        return
+    assert type(args) is tuple
+    assert all(type(name) is str for name in kwargs)
+
+
+def test_what_cannot_be_read_is_counted_and_harms_nobody(mesh_factory, net, caplog):
+    a, b = mesh_factory("a"), mesh_factory("b")
+    heard = []
+    b.events.on("e", heard.append)
+
+    a.replica.emissions.emit("e", b"\xff", 0.0)
+    a.events.emit("e", 1)
+    net.run(1)
+
+    assert heard == [1]
+    assert b.statistics()["event errors"] == 1
+    assert "could not be read" in caplog.text

@@ -17,6 +17,7 @@ import trio
 from ..errors import Malformed
 from ..options import Options
 from ..protocol.effects import Close, Connect, Effect, Multicast, Notice, Unicast, Wake
+from ..protocol.emissions import EVENTS_LATELY_S
 from ..protocol.replica import Replica
 from ..wire.framing import body, messages_in, packed
 from ..wire.sealing import Cause, RefusedDatagram, Sealer
@@ -39,8 +40,6 @@ FOREIGN_MAX = 256
 QUIET_S = 0.25
 """After so long without a write, the state digest is brought up to date."""
 DIGEST_SLICE_KEYS = 200
-EVENTS_LATELY_S = 2.0
-"""Events older than this were repeated to whoever lacked them: leaving need not wait for anybody to say so."""
 GOODBYE_S = 0.1
 """How long a goodbye may take to leave by streams."""
 
@@ -355,11 +354,11 @@ class Driver:
     async def _events_had(self, linger_s: float) -> None:
         """Wait until everybody has had what was emitted lately: nobody else can repeat it."""
         emissions = self.replica.emissions
-        now, latest_at = self._monotonic(), emissions.ring.latest_at()
-        if latest_at is None or now - latest_at > EVENTS_LATELY_S:
+        now, latest = self._monotonic(), emissions.latest()
+        if latest is None or now - latest[1] > EVENTS_LATELY_S:
             return
         emissions.flush(now)
-        question = emissions.question(emissions.ring.emitted)
+        question = emissions.question(latest[0])
         emissions.ask_confirmed(question, now)
         self.perform()
         with trio.move_on_after(linger_s):

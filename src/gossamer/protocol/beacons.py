@@ -73,7 +73,7 @@ class Beacons:
 
     def send(self, now: float) -> None:
         """Announce ourselves to all, and apart to each whom multicast does not reach."""
-        events = self._emissions.ring.head(now)
+        events = self._emissions.head(now)
         self._post.to_all(self.beacon(now), *events)
         for member in self._membership.deaf(now):
             self._post.to(member, self.beacon(now, member), *events)

@@ -31,6 +31,8 @@ ANSWER_BYTES_MAX = 32 << 10
 """What is repeated at once to one who asks: it asks again for the rest."""
 CONFIRM_AGAIN_S = 0.1
 LOOK_AGAIN_S = 1.0
+EVENTS_LATELY_S = 2.0
+"""Events older than this were repeated to whoever lacked them: leaving need not wait for anybody to say so."""
 REPLAY_TRIES_MAX = 10
 
 
@@ -170,6 +172,19 @@ class Emissions:
         link.events = found[-1][0] if found else ring.emitted
         return [data for _, data in found]
 
+    def head(self, now: float) -> list[Events]:
+        """Return what tells others how many events there are: nothing by who emits none, or has not for long."""
+        if not self.ring.emitted:
+            return []
+        with self._ledger.lock:
+            return self.ring.head(now)
+
+    def latest(self) -> tuple[int, float] | None:
+        """Return the number of our latest event, and when it was emitted; None if there is none."""
+        with self._ledger.lock:
+            at = self.ring.latest_at()
+            return None if at is None else (self.ring.emitted, at)
+
     # -- confirmation ---------------------------------------------------------------------------
 
     def question(self, number: int) -> Question:
@@ -299,7 +314,8 @@ class Emissions:
                 self._look_after(stream, now)
             self.due = min(self.due, stream.ask_at)
         for question in self._questions:
-            message = Events(self._boot, question.number + 1, None, (), self.ring.oldest, True)
+            with self._ledger.lock:
+                message = Events(self._boot, question.number + 1, None, (), self.ring.oldest, True)
             for member in self.unconfirmed(question):
                 self._post.to(member, message)
             self.due = min(self.due, now + CONFIRM_AGAIN_S)

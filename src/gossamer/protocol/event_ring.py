@@ -70,9 +70,10 @@ class EventRing:
 
     def add(self, name: str, payload: bytes, needs: tuple[Origin, int] | None, now: float) -> int:
         """Count one more event and keep it; return its number.  O(its bytes), amortised."""
+        item = encode_event(name, payload)
+        self._kept[self.emitted + 1] = Emitted(name, payload, item, needs, now)
         self.emitted += 1
-        emitted = self._kept[self.emitted] = Emitted(name, payload, encode_event(name, payload), needs, now)
-        self._kept_bytes += len(emitted.item)
+        self._kept_bytes += len(item)
         while len(self._kept) > 1 and self._may_go(self._kept[self.oldest], now):
             self._kept_bytes -= len(self._kept.pop(self.oldest).item)
         return self.emitted

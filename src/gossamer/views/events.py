@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ..errors import Malformed
+from ..errors import Malformed, UnsendableValue
 from ..protocol.emissions import RawEvent
 from ..wire.values import decode_value, encode_value
 
 WAITING_EVENTS_MAX = 4096
 WAITING_BYTES_MAX = 64 << 20
+_FLAT = frozenset({bool, int, float, str, bytes, type(None)})
+_ARRAY_HEADS = tuple(bytes((0x80 | length,)) for length in range(24))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,24 @@ class Event:
 
 def encode_event_payload(sender: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
     """Return what travels of an event beside its name.  Raises `UnsendableValue`, naming the argument."""
-    return encode_value((sender, args, kwargs))
+    if not kwargs and type(sender) in _FLAT and len(args) < 24 and all(type(arg) in _FLAT for arg in args):
+        try:  # as most are: the same bytes in a third of the time
+            return (
+                b"\x83" + encode_value(sender) + _ARRAY_HEADS[len(args)] + b"".join(map(encode_value, args)) + b"\xa0"
+            )
+        except UnsendableValue:  # which argument it was, the long way tells
+            pass
+    return encode_value([sender, list(args), kwargs])
 
 
 def decode_event_payload(payload: bytes) -> tuple[Any, tuple[Any, ...], Mapping[str, Any]]:
     """Return sender, arguments and keyword arguments; raise Malformed if it holds something else."""
     content = decode_value(payload)
-    if type(content) is not tuple or len(content) < 3 or type(content[1]) is not tuple:
+    if not isinstance(content, list) or len(content) < 3 or not isinstance(content[1], list):
         raise Malformed("an event without sender and arguments")
     if not isinstance(content[2], dict) or not all(type(name) is str for name in content[2]):
         raise Malformed("an event whose keyword arguments are none")
-    return content[0], content[1], content[2]
+    return content[0], tuple(content[1]), content[2]
 
 
 def is_meant(wanted: Any, sender: Any) -> bool:
