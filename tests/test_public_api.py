@@ -48,6 +48,10 @@ OF_A_MESH = {
     "setdefault": "(self, key, default=None)",
     "update": "(self, other=(), /, **kwargs)",
     "clear": "(self)",
+    "counter": "(self, name)",
+    "shared_set": "(self, name, *, policy='add')",
+    "value": "(self, key, default=None)",
+    "derived": "(self, fn, *cells)",
     "keys": "(self)",
     "values": "(self)",
     "items": "(self)",
@@ -147,7 +151,7 @@ def test_a_typed_program_is_checked_as_its_author_expects(tmp_path):
 
 
 TYPED_PROGRAM = """
-from typing import assert_type
+from typing import Any, assert_type
 
 import gossamer
 
@@ -161,6 +165,15 @@ def script() -> None:
         assert_type(mesh.settled(timeout=1), None)
         assert_type(mesh.status(), gossamer.Status)
         assert_type(mesh.entry("a"), gossamer.Entry)
+        assert_type(mesh.counter("n").value, int | float)
+        assert_type(mesh.shared_set("s").snapshot(), set[Any])
+        cell = mesh.value("v", 3)
+        assert_type(cell, gossamer.Value[int])
+        assert_type(mesh.derived(lambda v: str(v), cell), gossamer.Derived[str])
+        assert_type(mesh.derived("{}", cell).value, str)
+        cell += 1
+        with cell as unchanged:
+            raise unchanged
         for change in mesh.changes("a/*"):
             assert_type(change, gossamer.Change)
 

@@ -182,6 +182,7 @@ DOORS = ("join", "open_mesh", "register")
 SHARED = {
     "As a dict": ("set", "setdefault", "update", "pop", "popitem", "clear", "copy", "snapshot"),
     "More than a dict": ("batch", "scope", "entry", "conflicts"),
+    "Objects that merge": ("counter", "shared_set", "value", "derived"),
     "Who is there": ("name", "me", "peers", "on_join", "on_leave"),
     "Events": ("events",),
     "Watching": ("on", "off", "on_conflict", "add_listener", "remove_listener"),
@@ -190,6 +191,12 @@ SHARED = {
 """What both meshes do.  Public names that are not here are for other rooms of the house, not for programs."""
 WAITING = ("changes", "wait", "settled", "close")
 EVENTS = ("emit", "on", "once", "off", "confirmed", "wait_for", "stream", "missed")
+OBJECTS: dict[type, tuple[str, ...]] = {
+    gossamer.Counter: ("value", "add", "subtract", "reset", "on_change", "off", "name"),
+    gossamer.SharedSet: ("value", "add", "update", "remove", "discard", "pop", "clear", "snapshot", "on_change", "off"),
+    gossamer.Value: ("value", "get", "set", "delete", "change", "touch", "on_change", "off", "key"),
+    gossamer.Derived: ("value", "on_change", "off"),
+}
 VALUES = ("Change", "Entry", "Event", "Peer", "Status", "PeerStatus", "Unknown")
 
 
@@ -224,6 +231,10 @@ def api_page() -> list[str]:
     for name in ("get", "missed", "close"):
         lines += described_member(name, inspect.getattr_static(BlockingEventStream, name))
     lines += ["## Scope", "", paragraph(inspect.getdoc(gossamer.Scope) or ""), ""]
+    for cls, names in OBJECTS.items():
+        lines += [f"## {cls.__name__}", "", paragraph(inspect.getdoc(cls) or ""), ""]
+        for name in names:
+            lines += described_member(name, inspect.getattr_static(cls, name))
     for name in VALUES:
         lines += described_value(getattr(gossamer, name))
     return lines

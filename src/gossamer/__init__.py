@@ -38,9 +38,13 @@ if TYPE_CHECKING:
     from .peers import Peer
     from .status import PeerStatus, Status
     from .views.changes import Change
+    from .views.counter import Counter
+    from .views.derived import Derived
     from .views.entries import Entry
     from .views.events import Event
     from .views.scope import Scope
+    from .views.shared_set import SharedSet
+    from .views.value import Value
     from .wire.registered import Unknown, register
 
 __version__ = "0.1.0"
@@ -68,9 +72,13 @@ _HOMES = {
     "peers": ("Peer",),
     "status": ("PeerStatus", "Status"),
     "views.changes": ("Change",),
+    "views.counter": ("Counter",),
+    "views.derived": ("Derived",),
     "views.entries": ("Entry",),
     "views.events": ("Event",),
     "views.scope": ("Scope",),
+    "views.shared_set": ("SharedSet",),
+    "views.value": ("Value",),
     "wire.registered": ("Unknown", "register"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -81,6 +89,8 @@ __all__ = [
     "BlockingMesh",
     "Change",
     "ConfigurationError",
+    "Counter",
+    "Derived",
     "Entry",
     "Event",
     "ForkedMesh",
@@ -98,9 +108,11 @@ __all__ = [
     "Refused",
     "Scope",
     "SecretError",
+    "SharedSet",
     "Status",
     "Unknown",
     "UnsendableValue",
+    "Value",
     "ValueTooLarge",
     "WrongThread",
     "join",

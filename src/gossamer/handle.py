@@ -25,7 +25,7 @@ from .status import PeerStatus, Status, peer_statuses, unsent, why
 from .views.changes import Change
 from .views.emitter import Emitter, Station
 from .views.listeners import ANY_KEY, Listeners
-from .views.mapping import MeshMapping
+from .views.objects import MeshWithObjects
 from .views.watchers import Feed, Watchers
 
 logger = logging.getLogger("gossamer.mesh")
@@ -35,7 +35,7 @@ EVERYTHING: Any = object()
 F = TypeVar("F", bound=Callable[[Change], Any])
 
 
-class MeshHandle(MeshMapping):
+class MeshHandle(MeshWithObjects):
     """The state, the peers and the listeners of a mesh that is open."""
 
     def __init__(self, arguments: Arguments) -> None:
@@ -196,6 +196,9 @@ class MeshHandle(MeshMapping):
         self._leaves = [*self._leaves, fn]
         self._start_listening()
         return fn
+
+    def _gone_origins(self, origins: set[Origin]) -> set[Origin]:
+        return origins - self._directory.writing()
 
     # -- listening ------------------------------------------------------------------------------
 

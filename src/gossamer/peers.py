@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .crdt.dots import Origin
+from .protocol.effects import Presence
 from .protocol.membership import Member
 from .protocol.replica import Replica
 
@@ -83,6 +84,13 @@ class Directory:
             return self.me
         member = self.replica.membership.members.get(boot)
         return Peer(boot.hex()[-SHORT_HEX_DIGITS:], "") if member is None else self.peer(member)
+
+    def writing(self) -> set[Origin]:
+        """Return the origins under which somebody may still write: ours, and those of members that said no goodbye."""
+        members = [member for member in self.members() if member.presence is not Presence.LEFT]
+        theirs = {origin for member in members for origin in (*member.origins, member.origin) if origin}
+        ours = self.replica.ledger.origin
+        return theirs if ours is None else {ours, *theirs}
 
     def behind(self, dots: Iterable[tuple[Origin, int]], wanted: Iterable[Peer | str] | None) -> list[Peer]:
         """Return who has not confirmed all of `dots`: of those that are there, or of those `wanted`, there or not."""

@@ -110,6 +110,18 @@ def test_settings_changed_by_one_program_are_seen_by_another(start: Callable[...
     assert follower.line().startswith("lights=True mode='slow' speed=3 by ")
 
 
+def test_every_vote_counts_once_and_who_has_voted_is_known(start: Callable[..., Program]) -> None:
+    follower = start("vote.py")
+    assert follower.line() == "pizza 0, pasta 0, salad 0"
+
+    for voter, choice in (("ada", "pizza"), ("bob", "salad"), ("eve", "pizza")):
+        program = start("vote.py", choice, "--as", voter)
+        assert program.line() == f"{voter} has voted"
+        program.ends()
+
+    assert follower.line_with("pizza 2") == "pizza 2, pasta 0, salad 1 by ada, bob, eve"
+
+
 def test_a_chat_shows_who_is_there_what_is_said_and_who_leaves(start: Callable[..., Program]) -> None:
     ada = start("presence.py", "ada")
     assert ada.line() == "* here: nobody else"

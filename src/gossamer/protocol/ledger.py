@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
+from operator import itemgetter
 from typing import Any, Protocol
 
 from ..crdt.clock import HybridClock
@@ -24,6 +25,8 @@ from ..errors import MeshClosed
 from ..options import Options
 from ..wire.keys import SpaceKey, canonical_key_bytes
 from .outbox import BATCH_ROWS_MAX, BATCH_VALUES_BYTES_MAX, Outbox
+
+_KEY = itemgetter(0)
 
 
 class Observer(Protocol):
@@ -130,7 +133,8 @@ class Ledger:
     def write_many(self, items: Iterable[tuple[Key, bytes | None, int]], wall_ms: int) -> list[Replaced]:
         """Put or delete several keys in one batch: all or nothing, everywhere, under one stamp.
 
-        `items` are (key, value or None, meta), each key once.  Deleting a key that holds nothing is left out.
+        `items` are (key, value or None, meta), each key once; they are taken under the lock, so an iterator may
+        decide there.  Deleting a key that holds nothing is left out.  A lone row is a write like any other.
         """
         with self.lock:
             outbox = self.outbox
@@ -140,6 +144,8 @@ class Ledger:
             rows = [item for item in items if item[1] is not None or item[0] in state.live]
             if not rows:
                 return []
+            if len(rows) == 1:
+                return [self._write_lone(outbox, *rows[0], wall_ms)]
             outbox.close_into(state.known)
             stamp = max(self.clock.tick(wall_ms), *(state.floor(key) for key, _, _ in rows))
             size_bytes = sum(len(value) for _, value, _ in rows if value is not None)
@@ -156,9 +162,22 @@ class Ledger:
             outbox.close_into(state.known)
             self.writes += len(rows)
             self._forget_decoded(replaced)
-            if self.watched:
-                self.observer.replaced(replaced, True)
+            self._tell_own(replaced)
             return replaced
+
+    def _write_lone(self, outbox: Outbox, key: Key, value: bytes | None, meta: int, wall_ms: int) -> Replaced:
+        write, before = self.state.write(outbox.origin, key, value, self.clock.tick(wall_ms), meta)
+        self.writes += 1
+        outbox.add(key, write, before, self.state.known)
+        replaced = Replaced(key, before, None if value is None else write)
+        self._forget_decoded((replaced,))
+        self._tell_own((replaced,))
+        return replaced
+
+    def _tell_own(self, replaced: Sequence[Replaced]) -> None:
+        """Tell of own writes whoever watches; of those in reserved spaces, which are counted and indexed, always."""
+        if self.watched or SpaceKey in set(map(type, map(_KEY, replaced))):
+            self.observer.replaced(replaced, True)
 
     def meet(self) -> None:
         """Somebody is there: from now on, writes are kept to be sent."""
@@ -166,6 +185,11 @@ class Ledger:
             self.alone = False
             if self.outbox is not None:
                 self.outbox.meet(self.state.known)
+
+    def mint(self, wall_ms: int) -> Origin:
+        """Return the origin under which we write, made if there is none yet.  Raise MeshClosed after the end."""
+        with self.lock:
+            return self._mint(wall_ms).origin
 
     def _mint(self, wall_ms: int) -> Outbox:
         if self.closed:
@@ -219,8 +243,7 @@ class Ledger:
             write, past = self.state.rewrite(outbox.origin, key, old)
             outbox.add(key, write, past, self.state.known)
             replaced.append(Replaced(key, before, live[key]))
-        if self.watched:
-            self.observer.replaced(replaced, True)
+        self._tell_own(replaced)
 
     # -- what others wrote ----------------------------------------------------------------------
 

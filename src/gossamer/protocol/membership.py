@@ -142,8 +142,12 @@ class Membership:
             self._alive = None
 
     def gone(self, member: Member, presence: Presence, now: float) -> None:
-        """It said goodbye (LEFT), or nobody reaches it (FAILED)."""
+        """It said goodbye (LEFT), or nobody reaches it (FAILED).
+
+        We remember it for long, and thousands may come and go: so not what it knew, which would be O(origins) each.
+        """
         member.presence, member.left_at = presence, now
+        member.heard_base = member.sent_base = None
         self._alive = None
 
     def beacon(self, member: Member, beacon: Beacon, multicast: bool, now: float) -> None:

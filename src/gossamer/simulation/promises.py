@@ -86,6 +86,13 @@ class MemoryBounds(Check):
         if outbox.open.size_bytes and len(outbox.open) > BATCH_ROWS_MAX + SPARE_ROWS:
             raise Wrong(f"{node.name} has {len(outbox.open)} rows in its open batch")
 
+    def agreed(self, simulation: Simulation) -> None:
+        """Look whether anybody who has gone is remembered with all that it knew.  O(members)."""
+        for node in simulation.alive():
+            for member in node.replica.membership.members.values():
+                if not member.alive and (member.heard_base or member.sent_base) is not None:
+                    raise Wrong(f"{node.name} keeps the vector of {member.name}, which has gone")
+
 
 class Silence(Check):
     """Once all agree, nothing is sent but beacons, and of these no more than a quiet mesh may.

@@ -7,9 +7,14 @@ the tasks that were started inside it for as long as it is open.
 from __future__ import annotations
 
 from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any
 
 from ..crdt.writes import Key
 from ..protocol.ledger import Ledger
+from .drafts import Drafts
+
+if TYPE_CHECKING:
+    from .space import Decision, Space
 
 Row = tuple[bytes | None, int]
 """What a batch holds for a key: the encoded value, or None to delete it, and its flags."""
@@ -18,18 +23,28 @@ Row = tuple[bytes | None, int]
 class Batch:
     """Rows by key, in the order in which the keys were first written.  Once taken, it takes nothing more."""
 
-    __slots__ = ("_ledger", "_rows", "_taken")
+    __slots__ = ("_ledger", "_rows", "_taken", "drafts")
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger  # and not its lock: a fork's child has another
         self._rows: dict[Key, Row] = {}
         self._taken = False
+        self.drafts: Drafts | None = None
+        """What it will do to objects that merge, if anything."""
 
     def put(self, key: Key, row: Row) -> bool:
         """Collect a write; return whether there was still time."""
         with self._ledger.lock:
             if not self._taken:
                 self._rows[key] = row
+            return not self._taken
+
+    def draft(self, space: Space, name: Any, decide: Decision, ttl: float | None) -> bool:
+        """Collect a change of an object; return whether there was still time."""
+        with self._ledger.lock:
+            if not self._taken:
+                self.drafts = self.drafts or Drafts()
+                self.drafts.enter(space, name, decide, ttl)
             return not self._taken
 
     def get(self, key: object) -> Row | None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ..crdt.dots import Origin
 from ..crdt.writes import FORCE, Held, Key, Write, each
+from ..wire.keys import SpaceKey
 from ..wire.values import decode_value
 
 Kind = Literal["set", "delete", "expire"]
@@ -102,7 +103,7 @@ class Pattern:
 
     def matches(self, key: Key) -> bool:
         """Return whether `key` is meant."""
-        return self._everything or (type(key) is str and self._match(key) is not None)
+        return (self._everything and type(key) is not SpaceKey) or (type(key) is str and self._match(key) is not None)
 
 
 def _value(write: Write | None) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..crdt.writes import Key
+from ..wire.keys import SpaceKey
 from .changes import Change, Pattern, Raw
 from .watchers import Watchers
 
@@ -82,7 +83,10 @@ class Listeners:
 
     def deliver(self, raw: Raw) -> None:
         """Call everyone who listens for this change; log what they raise."""
-        change = self._watchers.change(raw)
+        if type(raw.key) is SpaceKey:  # an object has changed: its listeners look for themselves
+            change: Change | None = Change(raw.key, None, None, "set", None, raw.local, 0, ())
+        else:
+            change = self._watchers.change(raw)
         if change is not None:
             for listener in tuple(self._listeners):
                 if listener.wants(change.key):

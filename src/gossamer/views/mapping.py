@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 from ..crdt.writes import FORCE, expiry_meta
@@ -18,6 +19,8 @@ from ..wire.values import decode_value, encode_value
 from .batches import Batch
 from .reading import ReadableState
 from .scope import Scope
+from .space import Space
+from .spaces import Spaces
 
 TTL_MAX_S = 1e9
 
@@ -43,6 +46,7 @@ class MeshMapping(ReadableState):
         self._write = ledger.write
         self._wrote = wrote
         self._value_bytes_max = ledger.options.value_bytes_max
+        self._spaces = Spaces(self)
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -179,10 +183,13 @@ class MeshMapping(ReadableState):
             self._batches.leave(token)
             with self._ledger.lock:
                 self._detour -= 1
-        if rows:
+        if rows or batch.drafts is not None:
             if self._detour:
                 self._before_use()
-            self._ledger.write_many(((key, data, meta) for key, (data, meta) in rows), self._wall_ms())
+            items: Iterator[Any] = ((key, data, meta) for key, (data, meta) in rows)
+            if batch.drafts is not None:
+                items = chain(items, batch.drafts.decided())
+            self._ledger.write_many(items, self._wall_ms())
             self._wrote()
 
     def _takes_detour(self, key: Any, data: bytes | None, meta: int) -> bool:
@@ -190,6 +197,10 @@ class MeshMapping(ReadableState):
         self._before_use()
         batch = self._batches.current()
         return batch is not None and batch.put(key, (data, meta))
+
+    def _space(self, number: int) -> Space:
+        """Return the ground of all objects of one kind (see `spaces`), which stand on keys hidden from the mapping."""
+        return self._spaces.space(number)
 
     def scope(self, prefix: str) -> Scope:
         """Return the keys under `prefix` + "/" as a mapping of its own: a live view, no copy."""

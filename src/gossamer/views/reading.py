@@ -9,10 +9,10 @@ meanwhile (see `pins`), so `dict(mesh)` and `for key in mesh: mesh[key]` never f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..crdt.writes import EXPIRY_UNIT, Held, Replaced, Write, each, winner
+from ..crdt.writes import EXPIRY_UNIT, Held, Write, each, winner
 from ..protocol.ledger import Ledger
 from ..wire.keys import SpaceKey
 from ..wire.values import decode_value
@@ -20,6 +20,7 @@ from .batches import Batch, Batches, Row
 from .dict_like import DictLike
 from .entries import Entry, entry_of, rivals
 from .pins import Pins
+from .spaces import Spaces
 
 _ABSENT: Any = object()
 
@@ -44,16 +45,10 @@ class ReadableState(DictLike[Any]):
         self._pins = Pins()
         self._batches = Batches()
         self._detour = 0
-        self._reserved = 0
+        self._spaces: Spaces
 
     def _before_use(self) -> None:
         """The state is about to be used, and `_detour` says that there is something to see to first."""
-
-    def count_reserved(self, replaced: Sequence[Replaced]) -> None:
-        """Count the keys of reserved spaces, which `len` leaves out.  Called under the lock."""
-        for key, before, after in replaced:
-            if type(key) is SpaceKey:
-                self._reserved += (before is None) - (after is None)
 
     # -- one key --------------------------------------------------------------------------------
 
@@ -114,7 +109,7 @@ class ReadableState(DictLike[Any]):
             if self._batches.current() is not None:
                 return len(self.visible())
         self._lapse()
-        return len(self._live) - len(self._hidden) - self._reserved
+        return len(self._live) - len(self._hidden) - self._spaces.count
 
     def __iter__(self) -> Iterator[Any]:
         return self._pins.walk(self.visible())
@@ -137,7 +132,7 @@ class ReadableState(DictLike[Any]):
         self._lapse()
         with self._ledger.lock:
             rows = list(self._live.items())
-        if self._reserved or not all(type(held) is Write and held[4] < EXPIRY_UNIT for _, held in rows):
+        if self._spaces.count or not all(type(held) is Write and held[4] < EXPIRY_UNIT for _, held in rows):
             rows = [(key, write) for key, held in rows if (write := self._seen(key, held)) is not None]
         batch = self._batches.current() if self._detour else None
         return rows if batch is None else _overlaid(rows, batch)
@@ -161,7 +156,8 @@ class ReadableState(DictLike[Any]):
             self._before_use()
         now_ms = self._seen_ms()
         if key is not _ABSENT:
-            return tuple(entry_of(key, w, self._writer_of) for w in rivals(self._live.get(key), now_ms))
+            held = None if type(key) is SpaceKey else self._live.get(key)
+            return tuple(entry_of(key, w, self._writer_of) for w in rivals(held, now_ms))
         with self._ledger.lock:
             rows = [(k, held) for k, held in self._live.items() if type(held) is tuple and type(k) is not SpaceKey]
         found = {k: tuple(entry_of(k, w, self._writer_of) for w in rivals(held, now_ms)) for k, held in rows}

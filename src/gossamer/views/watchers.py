@@ -25,12 +25,13 @@ from .mapping import MeshMapping
 class Feed:
     """A queue of raw changes for one watcher or one thread of them.  Filled under the lock."""
 
-    __slots__ = ("_changes_max", "_latest", "_queue", "conflated", "wake", "wanted")
+    __slots__ = ("_changes_max", "_latest", "_noted", "_queue", "conflated", "wake", "wanted")
 
     def __init__(self, changes_max: int, wake: Callable[[], None], wanted: Callable[[Key], bool]) -> None:
         self._changes_max = changes_max
         self._queue: deque[Raw] = deque()
         self._latest: dict[Key, Raw] = {}
+        self._noted: set[Key] = set()
         self.conflated = 0
         self.wake = wake
         self.wanted = wanted
@@ -48,12 +49,20 @@ class Feed:
             self._latest[raw.key] = raw
         self._queue.append(raw)
 
+    def note(self, name: SpaceKey, local: bool) -> None:
+        """Queue that an object has changed, unless that waits already: whoever is told looks at it as it is then."""
+        if name not in self._noted:
+            self._noted.add(name)
+            self._queue.append(Raw(name, None, None, None, local))
+
     def take(self) -> Raw | None:
         """Return the next change, None if there is none."""
         try:
             raw = self._queue.popleft()
         except IndexError:
             return None
+        if self._noted:
+            self._noted.discard(raw.key)
         if self._latest:
             if self._latest.get(raw.key) is raw:
                 del self._latest[raw.key]
@@ -65,6 +74,7 @@ class Feed:
         """Forget what waits."""
         self._queue.clear()
         self._latest.clear()
+        self._noted.clear()
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -127,9 +137,10 @@ class Watchers:
 
     def replaced(self, replaced: Sequence[Replaced], local: bool) -> None:
         """Queue what is visible as a change."""
-        assert self.mapping is not None
-        if not local:
-            self.mapping.count_reserved(replaced)
+        mapping = self.mapping
+        assert mapping is not None
+        if len(replaced) > 1 or (replaced and type(replaced[0][0]) is SpaceKey):
+            self._put_objects(mapping._spaces.replaced(replaced), local)
         if self.feeds:
             now_ms = self._seen_ms()
             for key, before, after in replaced:
@@ -141,6 +152,8 @@ class Watchers:
 
     def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]]) -> None:
         """Queue what ceased to be seen."""
+        assert self.mapping is not None
+        self._put_objects(self.mapping._spaces.lapsed(lapsed), local=False)
         for key, at_ms, held in lapsed:
             old, new = winner(held, at_ms - 1), winner(held, at_ms)
             if old is not None and old is not new:
@@ -153,6 +166,13 @@ class Watchers:
         for feed in self.feeds:
             if feed.wanted(raw.key):
                 feed.put(raw if len(self.feeds) == 1 else replace(raw))
+
+    def _put_objects(self, changed: Sequence[SpaceKey], local: bool) -> None:
+        """Queue that objects have changed, for those who listen to one: a note that names it and holds no value."""
+        for name in changed if self.feeds else ():
+            for feed in self.feeds:
+                if feed.wanted(name):
+                    feed.note(name, local)
 
     def _deleter(self, key: Key, local: bool) -> Origin | None:
         """Return who deleted `key`: we, or another, if only one ever did as far as we remember."""

@@ -1,0 +1,78 @@
+"""Which kinds of objects there are, each with a space of keys of its own; and how many such keys a map holds.
+
+The numbers are on the wire: one that was used is never used for anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from ..crdt.writes import Held, Key, Replaced
+from ..wire.keys import SpaceKey
+from .space import Space
+
+if TYPE_CHECKING:
+    from .mapping import MeshMapping
+
+COUNTER: Final = 1
+SET: Final = 2
+LIST: Final = 3
+VALUE: Final = 4
+OBJECT: Final = 5
+LEASE: Final = 6
+CHANNEL: Final = 7
+
+
+class Spaces:
+    """The spaces of one mesh that are in use.  But for `space`, all is called under the ledger's lock."""
+
+    __slots__ = ("_lapsed", "_mapping", "_used", "count")
+
+    def __init__(self, mapping: MeshMapping) -> None:
+        self.count = sum(type(key) is SpaceKey for key in mapping._live)
+        """How many keys of reserved spaces are live and not hidden by their expiry: `len` leaves these out."""
+        self._mapping = mapping
+        self._used: dict[int, Space] = {}
+        self._lapsed: set[SpaceKey] = set()
+
+    def space(self, number: int) -> Space:
+        """Return one space, made and indexed when it is first asked for: O(keys of the mesh) if any is reserved."""
+        space = self._used.get(number)
+        if space is None:
+            with self._mapping._ledger.lock:
+                space = self._used.get(number)
+                if space is None:
+                    space = Space(self._mapping, number)
+                    if self.count:
+                        space.index()
+                    self._used[number] = space
+        return space
+
+    def replaced(self, replaced: Sequence[Replaced]) -> list[SpaceKey]:
+        """Count what came and went; return, for each object in use that changed, `SpaceKey(number, (name,))`."""
+        rows = [row for row in replaced if type(row[0]) is SpaceKey]
+        for key, before, after in rows:
+            assert type(key) is SpaceKey
+            was_counted = before is not None and key not in self._lapsed
+            self._lapsed.discard(key)
+            self.count += (after is not None) - was_counted
+        return self._index(rows) if rows and self._used else []
+
+    def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]]) -> list[SpaceKey]:
+        """Leave out what has just ceased to be seen; return the objects in use that this concerns."""
+        rows = []
+        for key, _, held in lapsed:
+            if type(key) is SpaceKey:
+                if key in self._mapping._hidden and key not in self._lapsed:
+                    self._lapsed.add(key)
+                    self.count -= 1
+                rows.append(Replaced(key, None, held))
+        return self._index(rows) if rows and self._used else []
+
+    def _index(self, rows: Sequence[Replaced]) -> list[SpaceKey]:
+        changed = []
+        for number, space in self._used.items():
+            own = [row for row in rows if row.key.space == number]  # type: ignore[attr-defined]
+            changed += [SpaceKey(number, (name,)) for name in space.replaced(own)] if own else []
+        return changed
