@@ -241,10 +241,12 @@ def test_an_event_larger_than_a_datagram_reaches_everybody_by_stream(mesh_factor
         mesh.events.on("big", lambda data, n: heard.append((len(data), n)))
 
     assert meshes[0].events.emit("big", b"x" * 2_000_000, n=1, timeout=10)
-    assert meshes[0].events.emit("big", b"", n=2, timeout=10)
+    assert meshes[0].events.emit("big", b"y" * 2000, n=2, timeout=10)
+    assert meshes[0].events.emit("big", b"", n=3, timeout=10)
     net.run(0.1)
 
-    assert sorted(heard) == [(0, 2)] * 3 + [(2_000_000, 1)] * 3
+    assert sorted(heard) == [(0, 3)] * 3 + [(2000, 2)] * 3 + [(2_000_000, 1)] * 3
+    assert meshes[0].replica.emissions.counts["events repeated"] == 0
 
 
 def test_a_handler_may_emit_and_may_end_itself(mesh_factory, net):
@@ -293,9 +295,9 @@ def test_a_peer_that_comes_later_hears_what_is_emitted_from_then_on_and_earlier_
 
 
 def test_a_replay_brings_nothing_twice(mesh_factory, net):
-    a, b = mesh_factory("a"), mesh_factory("b")
-    heard, again = [], []
+    a = mesh_factory("a")
     a.events.emit("n", 0)
+    b, heard, again = mesh_factory("b"), [], []
     b.events.on("n", heard.append, replay=True)
     net.weather(loss=0.3)
     for n in range(1, 30):
