@@ -127,7 +127,8 @@ async def test_an_event_wakes_who_waits_for_it_in_trio(open_mesh):
 def test_a_forked_child_keeps_the_handlers_and_emits_as_a_peer_of_its_own(script):
     parent = script("""
         mesh = join("parent")
-        mesh.events.on("from parent", lambda: say("a handler heard the parent"))
+        parent = os.getpid()
+        mesh.events.on("from parent", lambda: say("parent" if os.getpid() == parent else "child"))
         pid = os.fork()
         if pid == 0:
             mesh.wait(lambda mesh: mesh.peers, 5)
@@ -135,11 +136,13 @@ def test_a_forked_child_keeps_the_handlers_and_emits_as_a_peer_of_its_own(script
             mesh.close(); os._exit(0)
         event = mesh.events.wait_for("from child", 5)
         say(event.args[0] == pid, event.number, event.local)
+        mesh.events.emit("from parent", timeout=5)
         mesh.events.emit("done", timeout=5)
         say(os.waitpid(pid, 0)[1])
     """)
 
     assert parent.says() == "True 1 False"
+    assert {parent.says(), parent.says()} == {"parent", "child"}
     assert parent.says() == "0"
 
 
