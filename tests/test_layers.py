@@ -47,8 +47,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"handle", "net.host_key", "wire.secret"},
     "living": {"handle", "net"},
     "threads": {"handle", "living"},
-    "mesh": {"handle", "living", "settings", "net", "store", "views", "cache", "protocol", "crdt"},
-    "blocking": {"handle", "settings", "threads", "views"},
+    "loop_events": {"views"},
+    "blocking_events": {"views"},
+    "mesh": {"handle", "living", "loop_events", "settings", "net", "store", "views", "cache", "protocol", "crdt"},
+    "blocking": {"blocking_events", "handle", "settings", "threads", "views"},
     "aio": {"mesh", "handle", "living", "settings", "views"},
     "diagnose": {"handle", "settings", "blocking", "mesh", "net", "wire"},
     "simulation": {
@@ -81,6 +83,7 @@ ONLY_IN = {
     "trio": {
         "net",
         "mesh",
+        "loop_events",
         "threads",
         "living",
         "aio",

@@ -21,9 +21,11 @@ from typing import Any
 import gossamer
 from gossamer import errors, options
 from gossamer.blocking import BlockingChanges
+from gossamer.blocking_events import BlockingEvents, BlockingEventStream
 from gossamer.cli.arguments import VERBS, parser
 from gossamer.cli.verb import Exit
 from gossamer.contrib import pytest_plugin
+from gossamer.loop_events import Events
 from gossamer.mesh import Changes
 from gossamer.simulation.simulated_net import SimulatedNet
 
@@ -182,11 +184,13 @@ SHARED = {
     "More than a dict": ("batch", "scope", "entry", "conflicts"),
     "Objects that merge": ("counter", "shared_set", "shared_list", "value", "derived", "object", "objects"),
     "Who is there": ("name", "me", "peers", "on_join", "on_leave"),
+    "Events": ("events",),
     "Watching": ("on", "off", "on_conflict", "add_listener", "remove_listener"),
     "Knowing": ("status", "statistics", "foreign"),
 }
 """What both meshes do.  Public names that are not here are for other rooms of the house, not for programs."""
 WAITING = ("changes", "wait", "settled", "close")
+EVENTS = ("emit", "on", "once", "off", "confirmed", "wait_for", "stream", "missed")
 OBJECTS: dict[type, tuple[str, ...]] = {
     gossamer.Counter: ("value", "add", "subtract", "reset", "on_change", "off", "name"),
     gossamer.SharedSet: ("value", "add", "update", "remove", "discard", "pop", "clear", "snapshot", "on_change", "off"),
@@ -209,7 +213,7 @@ OBJECTS: dict[type, tuple[str, ...]] = {
     gossamer.Value: ("value", "get", "set", "delete", "change", "touch", "on_change", "off", "key"),
     gossamer.Derived: ("value", "on_change", "off"),
 }
-VALUES = ("Change", "Entry", "Peer", "Status", "PeerStatus", "Unknown")
+VALUES = ("Change", "Entry", "Event", "Peer", "Status", "PeerStatus", "Unknown")
 
 
 def api_page() -> list[str]:
@@ -232,6 +236,16 @@ def api_page() -> list[str]:
     lines += ["In trio, `async with` and `async for` take the place of `with` and `for`.", ""]
     for name in ("conflated", "close"):
         lines += described_member(name, inspect.getattr_static(Changes, name))
+    lines += ["## Events", "", paragraph(inspect.getdoc(BlockingEvents) or ""), ""]
+    lines += ["This is `mesh.events`. In trio, `wait_for` and `confirmed` are awaited.", ""]
+    for name in EVENTS:
+        if hasattr(BlockingEvents, name):
+            lines += described_member(name, inspect.getattr_static(BlockingEvents, name))
+    lines += ["In trio:", ""]
+    lines += described_member("emit", inspect.getattr_static(Events, "emit"))
+    lines += ["### A stream of events", "", paragraph(inspect.getdoc(BlockingEventStream) or ""), ""]
+    for name in ("get", "missed", "close"):
+        lines += described_member(name, inspect.getattr_static(BlockingEventStream, name))
     lines += ["## Scope", "", paragraph(inspect.getdoc(gossamer.Scope) or ""), ""]
     for cls, names in OBJECTS.items():
         lines += [f"## {cls.__name__}", "", paragraph(inspect.getdoc(cls) or ""), ""]
@@ -261,6 +275,8 @@ def signature(function: Any) -> str:
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name == "self":
             continue
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            keywords = True
         if parameter.kind is parameter.KEYWORD_ONLY and not keywords:
             keywords = True
             shown.append("*")

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .views.counter import Counter
     from .views.derived import Derived
     from .views.entries import Entry
+    from .views.events import Event
     from .views.proxy import plain
     from .views.scope import Scope
     from .views.shared_list import SharedList
@@ -78,6 +79,7 @@ _HOMES = {
     "views.counter": ("Counter",),
     "views.derived": ("Derived",),
     "views.entries": ("Entry",),
+    "views.events": ("Event",),
     "views.proxy": ("plain",),
     "views.scope": ("Scope",),
     "views.shared_list": ("SharedList",),
@@ -96,6 +98,7 @@ __all__ = [
     "Counter",
     "Derived",
     "Entry",
+    "Event",
     "ForkedMesh",
     "FrozenValue",
     "GossamerError",

@@ -15,12 +15,14 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from .blocking_events import BlockingEvents
 from .errors import MeshTimeout, WrongThread
 from .handle import EVERYTHING, Arguments, MeshHandle, Peer
 from .options import Options
 from .settings import arguments_of
 from .threads import ENDS_WITHIN_S, ListenerThread, LoopThread, wait_for
 from .views.changes import Change, Pattern
+from .views.emitter import Station
 from .views.watchers import Feed
 
 T = TypeVar("T")
@@ -175,6 +177,20 @@ class BlockingMesh(MeshHandle):
     def _deliver(self) -> None:
         for raw in self._watchers.drain(self._feed):
             self._listeners.deliver(raw)
+        if self._emitter.waiting:
+            self._emitter.deliver()
+
+    def _new_emitter(self, station: Station) -> BlockingEvents:
+        return BlockingEvents(station, self)
+
+    @property
+    def events(self) -> BlockingEvents:
+        """Events of the mesh: what programs tell each other beside the state."""
+        assert isinstance(self._emitter, BlockingEvents)
+        return self._emitter
+
+    def _start_handling(self) -> None:
+        self._listening()
 
     def _wake_listeners(self) -> None:
         if self._listener_thread is not None:
@@ -206,7 +222,7 @@ class BlockingMesh(MeshHandle):
             self.is_forked = False
             self._detour -= 1
         self._run()
-        if self._feed in self._watchers.feeds:
+        if self._feed in self._watchers.feeds or self._emitter.is_listened_to:
             self._listening()
 
 

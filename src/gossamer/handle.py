@@ -23,6 +23,7 @@ from .protocol.effects import ClockSkew, Forked, Joined, Left, Notice, Rejoined
 from .protocol.ledger import Ledger
 from .status import PeerStatus, Status, peer_statuses, unsent, why
 from .views.changes import Change
+from .views.emitter import Emitter, Station
 from .views.listeners import ANY_KEY, Listeners
 from .views.objects import MeshWithObjects
 from .views.watchers import Feed, Watchers
@@ -56,6 +57,7 @@ class MeshHandle(MeshWithObjects):
         self.rejoined: Rejoined | None = None
         """The latest return after a long absence, if there was one."""
         self._watchers = Watchers(self.seen_ms, self._directory.writer)
+        self._emitter = self._new_emitter(self._station())
         self._assemble(None)
         wall_ms, writer_of = self.clock.wall_ms, self._directory.writer
         super().__init__(self._ledger, arguments.name, wall_ms, self.seen_ms, self.driver.wrote, writer_of)
@@ -72,6 +74,7 @@ class MeshHandle(MeshWithObjects):
         self._wrote = boot.driver.wrote
         self._ledger = self._watchers.ledger = boot.replica.ledger
         self._directory.follow(boot.replica)
+        boot.replica.emissions.observer = self._emitter
 
     def begin_anew(self) -> None:
         """Take new ids and sockets, and keep what we hold, who listens and who waits.  In the loop."""
@@ -135,6 +138,34 @@ class MeshHandle(MeshWithObjects):
             case _:
                 pass  # those who wait for it are poked below
         self._watchers.poke()
+
+    # -- events ---------------------------------------------------------------------------------
+
+    def _new_emitter(self, station: Station) -> Emitter:
+        raise NotImplementedError
+
+    def _station(self) -> Station:
+        return Station(
+            self.options,
+            self._before_emitting,
+            lambda: self.replica.emissions,
+            lambda: self._ledger,
+            self.clock.monotonic,
+            lambda: self.driver.emitted(),
+            lambda fn: self.driver.call_soon(fn),
+            lambda: self.driver.perform(),
+            lambda: self.replica.identity.name,
+            self._directory.boot,
+            self._start_handling,
+            self._wake_listeners,
+        )
+
+    def _before_emitting(self) -> None:
+        self._before_use()
+        self._check_open()
+
+    def _start_handling(self) -> None:
+        """There is an event handler: see that somebody calls it."""
 
     # -- who is there ---------------------------------------------------------------------------
 
@@ -252,6 +283,10 @@ class MeshHandle(MeshWithObjects):
             "batches repaired": replica.repairs.repaired_batches,
             "divergences": replica.exchanges.divergences,
             "listener errors": self._listeners.errors,
+            "events emitted": replica.emissions.ring.emitted,
+            "events received": replica.emissions.counts["events received"],
+            "events missed": self._emitter.missed,
+            "event errors": self._emitter.errors,
             "changes conflated": sum(feed.conflated for feed in self._watchers.feeds),
         }
         counts |= {field.replace("_", " "): getattr(network, field) for field in network.__slots__}
@@ -299,6 +334,7 @@ class MeshHandle(MeshWithObjects):
         with self._ledger.lock:
             self._closed = self._ledger.closed = True
         self._watchers.wake_all()
+        self._emitter.wake_all()
 
     def dispose(self) -> None:
         """Give back the sockets."""
@@ -327,6 +363,7 @@ class MeshHandle(MeshWithObjects):
         ledger.origin = ledger.outbox = ledger.joining = None
         ledger.waiting = Waiting(self.options.held_batches_bytes)
         self._watchers.keep_only(self._feed)
+        self._emitter.forget_readers()
         self._questions.clear()
         self.is_forked = True
         self._detour = 1 + (self._batches.current() is not None)

@@ -13,9 +13,11 @@ import trio
 from .errors import ForkedMesh, MeshTimeout
 from .handle import EVERYTHING, Arguments, MeshHandle, Peer
 from .living import living
+from .loop_events import Events
 from .options import Options
 from .settings import arguments_of
 from .views.changes import Change, Pattern
+from .views.emitter import Station
 from .views.watchers import Feed
 
 T = TypeVar("T")
@@ -89,7 +91,7 @@ class Mesh(MeshHandle):
             self._listening.ring()
 
     def _heard(self) -> None:
-        if len(self._feed):
+        if len(self._feed) or self._emitter.waiting:
             self._tell_listeners()
 
     def _call_listener(self, fn: Callable[[], Any]) -> None:
@@ -103,6 +105,22 @@ class Mesh(MeshHandle):
     def _tell_listeners(self) -> None:
         for raw in self._watchers.drain(self._feed):
             self._listeners.deliver(raw)
+        if self._emitter.waiting:
+            self._emitter.deliver()
+
+    # -- events ---------------------------------------------------------------------------------
+
+    def _new_emitter(self, station: Station) -> Events:
+        return Events(station, self)
+
+    @property
+    def events(self) -> Events:
+        """Events of the mesh: what programs tell each other beside the state."""
+        assert isinstance(self._emitter, Events)
+        return self._emitter
+
+    def _bell(self) -> Bell:
+        return Bell(self._token)
 
     # -- fork -------------------------------------------------------------------------------------
 

@@ -162,6 +162,17 @@ def test_two_edit_one_playlist_and_both_show_it(start: Callable[..., Program]) -
     assert ada.line() == "edits: {'ada': 3, 'bob': 2}"
 
 
+def test_a_doorbell_is_heard_in_another_program_and_answered(start: Callable[..., Program]) -> None:
+    kitchen = start("doorbell.py", "listen", "kitchen")
+    assert kitchen.line() == "listening in the kitchen"
+
+    visitor = start("doorbell.py", "ring", "bob")
+
+    assert kitchen.line() == "rung by bob"
+    assert visitor.line() == "answered in the kitchen"
+    visitor.ends()
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
 def test_an_example_is_short_and_tested(path: Path) -> None:
     text = path.read_text(encoding="utf-8")

@@ -12,6 +12,8 @@ from gossamer.wire.messages import (
     Beacon,
     DeltaEnd,
     DeltaPart,
+    Events,
+    EventsRepair,
     Goodbye,
     Introduce,
     Known,
@@ -153,6 +155,23 @@ GOLDEN: dict[str, tuple[Message, str]] = {
     "settled query": (SettledQuery(ANN, 3), "830d4c65000000616e6e2e2e2e2e2e03"),
     "settled": (Settled(ANN, 3), "830e4c65000000616e6e2e2e2e2e2e03"),
     "abort": (Abort(5, True), "830f05f5"),
+    "introduce, having emitted": (
+        Introduce(PEER, None, "bench:1", 47474, False, 0, 40001, BOOT, 300),
+        "8a0250000102030405060708090a0b0c0d0e0ff66762656e63683a3119b972f400199c414c626f6f742e2e2e2e2e2e2e2119012c",
+    ),
+    "events": (
+        Events(BOOT, 7, (ANN, 3), (("door", b"\x01"), ("lamp/1", b"")), 2),
+        "87144c626f6f742e2e2e2e2e2e2e2107824c65000000616e6e2e2e2e2e2e03828264646f6f72410182666c616d702f314002f4",
+    ),
+    "events of one who never wrote": (
+        Events(BOOT, 1, None, (("door", b"\xf6"),)),
+        "87144c626f6f742e2e2e2e2e2e2e2101f6818264646f6f7241f601f4",
+    ),
+    "events, how many": (
+        Events(BOOT, 1 << 53, None, (), 1 << 52, True),
+        "87144c626f6f742e2e2e2e2e2e2e211b0020000000000000f6801b0010000000000000f5",
+    ),
+    "events repair": (EventsRepair(BOOT, 6, 300), "84154c626f6f742e2e2e2e2e2e2e210619012c"),
     "peers": (Peers(((BOOT, "10.0.0.5", 47474),)), "821081834c626f6f742e2e2e2e2e2e2e216831302e302e302e3519b972"),
 }
 """Name -> message, bytes in hex."""

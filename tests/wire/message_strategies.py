@@ -13,6 +13,8 @@ from gossamer.wire.messages import (
     Beacon,
     DeltaEnd,
     DeltaPart,
+    Events,
+    EventsRepair,
     Goodbye,
     Introduce,
     Known,
@@ -32,6 +34,8 @@ origins = st.integers(1, 5).map(lambda number: number.to_bytes(12, "big"))
 counts = st.integers(0, (1 << 63) - 1)
 heads = st.integers(0, SEQUENCE_MAX)
 sequences = st.integers(1, SEQUENCE_MAX)
+ordinals = st.integers(1, SEQUENCE_MAX - 5)
+events = st.lists(st.tuples(st.text(max_size=40), st.binary(max_size=40)), max_size=5).map(tuple)
 ports = st.integers(0, 65535)
 names = st.text(max_size=40)
 tags = st.binary(min_size=4, max_size=4).filter(any)
@@ -99,7 +103,9 @@ messages = st.one_of(
         counts,
         counts,
     ),
-    st.builds(Introduce, ids, st.none() | origins, names, ports, st.booleans(), counts, ports, boots | st.just(b"")),
+    st.builds(
+        Introduce, ids, st.none() | origins, names, ports, st.booleans(), counts, ports, boots | st.just(b""), heads
+    ),
     st.builds(Repair, origins, heads, heads),
     st.builds(Ping, counts, boots),
     st.builds(Pong, counts, counts),
@@ -112,5 +118,7 @@ messages = st.one_of(
     st.builds(SettledQuery, origins, heads),
     st.builds(Settled, origins, heads),
     st.builds(Abort, counts, st.booleans()),
+    st.builds(Events, boots, ordinals, st.none() | st.tuples(origins, ordinals), events, ordinals, st.booleans()),
+    st.builds(EventsRepair, boots, heads, heads),
     st.builds(Peers, st.lists(st.tuples(boots, names, ports), max_size=5).map(tuple)),
 )

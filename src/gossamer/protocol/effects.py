@@ -112,5 +112,13 @@ class Rejoined:
     keys: int
 
 
-Notice = Joined | Left | Confirmed | Synced | ClockSkew | Forked | Rejoined
+@dataclass(frozen=True, slots=True)
+class EventHad:
+    """A peer has told that it had this event of ours."""
+
+    boot: bytes
+    number: int
+
+
+Notice = Joined | Left | Confirmed | Synced | ClockSkew | Forked | Rejoined | EventHad
 Effect = Multicast | Unicast | Connect | Wake | Close | Notice

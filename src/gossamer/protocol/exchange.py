@@ -99,6 +99,8 @@ class Link:
     """The vector of theirs."""
     cursor: int | None = None
     """The sequence of ours up to which batches were pushed here; None when none are."""
+    events: int | None = None
+    """The number of our event up to which events were pushed here; None when none are."""
     told_of_others: bool = False
     """Whether who is at the other end was told where all others are: multicast will not tell it."""
 

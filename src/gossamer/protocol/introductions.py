@@ -47,6 +47,7 @@ class Introductions:
         """A member says who it is, and perhaps asks who we are."""
         replica = self._replica
         replica.membership.introduced(member, message)
+        replica.emissions.met(member, message.events, now)
         self.announce(member, now, wall_ms)
         if message.reply_wanted and not self.leaving:
             beacon = replica.beacons.beacon(now, member)
@@ -70,6 +71,7 @@ class Introductions:
         elif link.outgoing:  # it may have moved: here it has just proven to be
             member.address = link.address[0], message.unicast_port
         replica.membership.introduced(member, message)
+        replica.emissions.met(member, message.events, now)
         if member.link is None:
             member.link = link.number
         if new:
@@ -81,6 +83,7 @@ class Introductions:
         else:
             replica.dissemination.stream_to(member, link)
             self.tell_of_others(member, link)
+        replica.emissions.linked(link)
         if member.synced_at < now - SYNCED_LATELY_S:
             replica.wants.want(member.boot, now)
             replica.timers.soon(now)

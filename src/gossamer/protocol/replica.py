@@ -26,6 +26,8 @@ from ..wire.messages import (
     DeltaEnd,
     DeltaPart,
     EncodedBatch,
+    Events,
+    EventsRepair,
     Goodbye,
     Introduce,
     Known,
@@ -44,6 +46,7 @@ from .anti_entropy import AntiEntropy
 from .beacons import Beacons, Identity
 from .dissemination import Dissemination
 from .effects import Address, Effect, LinkId, Presence
+from .emissions import Emissions
 from .exchange import Link
 from .exchanges import Exchanges
 from .hints import Hints
@@ -99,7 +102,10 @@ class Replica:
         self.exchanges = exchanges = Exchanges(ledger, membership, self.wants, self.absence, effects, options, rng)
         self.repairs = Repairs(ledger, membership, self.wants, exchanges, self.absence, effects)
         self.post = post = Post(exchanges, effects, multicast)
-        self.beacons = Beacons(identity, ledger, membership, post, options)
+        self.emissions = emissions = Emissions(
+            identity.boot, ledger, membership, exchanges, post, effects, options, rng
+        )
+        self.beacons = Beacons(identity, ledger, membership, post, emissions, options)
         self.probes = Probes(membership, exchanges, post, effects, options, rng)
         self.settling = Settling(ledger, membership, exchanges, post, effects)
         self.dissemination = Dissemination(ledger, membership, exchanges, post, effects, options, rng)
@@ -235,7 +241,7 @@ class Replica:
     def pull(self, number: LinkId) -> list[bytes]:
         """Return the next messages for a link; an empty list while there are none."""
         link = self.exchanges.links.get(number)
-        return [] if link is None else self.exchanges.pull(link)
+        return [] if link is None else self.exchanges.pull(link) or self.emissions.pull(link)
 
     # -- time -----------------------------------------------------------------------------------
 
@@ -245,7 +251,10 @@ class Replica:
 
     def work(self, now: float, wall_ms: int) -> bool:
         """Do one short slice of what takes long; return whether there is more."""
-        return self.exchanges.work(now, wall_ms)
+        more = self.exchanges.work(now, wall_ms)
+        if self.emissions.holding:
+            self.emissions.release(now)
+        return more
 
     def attention(self, now: float) -> bool:
         """Whether `tick` or `work` should be called at once."""
@@ -291,6 +300,11 @@ class Replica:
                 self.settling.asked(member, message)
             case Settled():
                 self.settling.confirmed(member, message.origin, message.sequence)
+            case Events():
+                self.emissions.heard(member, message, now)
+                self.timers.by(self.emissions.due, now)
+            case EventsRepair():
+                self.emissions.asked(member, message)
             case _ if link is None:
                 self.counts["messages for streams in datagrams"] += 1
             case Known():
@@ -326,6 +340,8 @@ class Replica:
                 self.wants.filled(origin, head)
             if self.settling.owes:
                 self.settling.answer()
+            if self.emissions.holding:
+                self.emissions.release(now)
 
     def _beacon(self, member: Member, beacon: Beacon, multicast: bool, now: float, wall_ms: int) -> None:
         self.membership.beacon(member, beacon, multicast, now)

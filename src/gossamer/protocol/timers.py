@@ -35,6 +35,11 @@ class Timers:
         """Something changed: look again at once."""
         self._next = now
 
+    def by(self, when: float, now: float) -> None:
+        """Something is due at `when`: look again at once if that is earlier than what was promised."""
+        if when < self._next:
+            self._next = now
+
     def due(self, now: float) -> bool:
         """Whether something is due."""
         return self._next <= now
@@ -57,6 +62,8 @@ class Timers:
         self._exchange(now)
         self._try_hints(now)
         replica.settling.ask_due(now)
+        if now >= replica.emissions.due:
+            replica.emissions.tick(now)
         if now >= self._upkeep_at:
             self._upkeep(now, wall_ms)
         expiry_ms = replica.ledger.state.expiry.next_ms()
@@ -68,7 +75,7 @@ class Timers:
     def _next_due(self, now: float, wall_ms: int) -> float:
         replica = self._replica
         due = min(self._beacon_at, self._members_at, self._upkeep_at, replica.wants.next_due())
-        due = min(due, replica.hints.next_due(), replica.settling.due())
+        due = min(due, replica.hints.next_due(), replica.settling.due(), replica.emissions.due)
         expiry_ms = replica.ledger.state.expiry.next_ms()
         if expiry_ms is not None:
             due = min(due, now + max(0.0, (expiry_ms - self._corrected(wall_ms)) / 1000))
@@ -159,7 +166,8 @@ class Timers:
     def _upkeep(self, now: float, wall_ms: int) -> None:
         replica = self._replica
         self._upkeep_at = now + UPKEEP_S
-        replica.membership.forget(now)
+        for member in replica.membership.forget(now):
+            replica.emissions.forget(member.boot)
         if abs(self.offset_ms()) <= replica.options.expiry_grace_s * 1000:
             replica.ledger.bury(self._corrected(wall_ms))
         self._forget_deletes(now)

@@ -24,6 +24,7 @@ from ..errors import ConfigurationError, MeshTimeout, WrongThread
 from ..net.clocks import Clock
 from ..net.transport import NetworkStatistics
 from ..protocol.effects import Notice
+from ..protocol.emissions import RawEvent
 from ..protocol.ledger import Ledger
 from ..surroundings import Surroundings
 from .node import Node
@@ -129,6 +130,9 @@ class SimulatedMesh(BlockingMesh):
     def _start_listening(self) -> None:
         self._watchers.watch(self._feed)
 
+    def _start_handling(self) -> None:
+        """Nothing has to run: handlers are called while time passes."""
+
     def _wake_listeners(self) -> None:
         if not self._delivering:
             self._delivering = True
@@ -174,6 +178,12 @@ class _Program:
     def turned(self) -> None:
         self._mesh._tick()
 
+    def happened(self, events: Sequence[RawEvent]) -> None:
+        self._mesh._emitter.happened(events)
+
+    def lost(self, boot: bytes, count: int) -> None:
+        self._mesh._emitter.lost(boot, count)
+
 
 class _NodeDriver:
     """What a handle asks of `net.driver.Driver`, done by a simulated process."""
@@ -185,6 +195,11 @@ class _NodeDriver:
 
     def wrote(self) -> None:
         """Do nothing: the process has been told, as the ledger's observer."""
+
+    def emitted(self) -> None:
+        """Let the process send events as its next step."""
+        self._process.replica.emissions.ring.attended = True
+        self._process.turn_soon()
 
     def call_soon(self, fn: Callable[[], object]) -> None:
         """Run `fn` as the next step."""

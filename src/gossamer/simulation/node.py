@@ -14,6 +14,7 @@ from ..crdt.writes import Held, Key, Write, each
 from ..net.transport import Address
 from ..options import Options
 from ..protocol.effects import Notice
+from ..protocol.emissions import RawEvent
 from ..protocol.ledger import Ledger
 from ..protocol.replica import Identity, Replica
 from .clock import WrongClock
@@ -69,6 +70,10 @@ class Node:
         self.process: Process | None = None
         self.notices: list[tuple[float, Notice]] = []
         """What the replica told, and when."""
+        self.events: list[RawEvent] = []
+        """The events that happened here, our own too, in the order in which a program hears them."""
+        self.lost_events: Counter[bytes] = Counter()
+        """How many events, of each boot, could not be had."""
         self.journal = journal
         self._rng = rng
         self._ports: Iterator[int] = count(UNICAST_PORT + 1) if parent is None else parent._ports
@@ -257,6 +262,20 @@ class Node:
         if self.process is not None:
             self.process.turn_soon()
 
+    def emit(self, name: str, payload: bytes) -> int:
+        """Emit an event, as a program on this computer does; return its number."""
+        emissions = self.replica.emissions
+        number = emissions.emit(name, payload, self.now)
+        emissions.ring.attended = True
+        self.turn_soon()
+        return number
+
+    def happened(self, events: Sequence[RawEvent]) -> None:
+        """A program on this computer, which listens to everything, hears of events."""
+        self.events.extend(events)
+        for check in self.checks.promises:
+            check.happened(self, events)
+
     # -- telling --------------------------------------------------------------------------------
 
     def told(self, notice: Notice) -> None:
@@ -288,4 +307,5 @@ class Node:
         counts["deltas refused"] = replica.exchanges.refused_deltas
         counts["divergences"] = replica.exchanges.divergences
         counts["batches repaired"] = replica.repairs.repaired_batches
+        counts.update(replica.emissions.counts)
         return counts

@@ -21,6 +21,7 @@ from ..crdt.writes import Held, Key, Replaced
 from ..errors import Malformed
 from ..net.transport import Address
 from ..protocol.effects import Close, Connect, Effect, Multicast, Notice, Unicast, Wake
+from ..protocol.emissions import RawEvent
 from ..protocol.ledger import Ledger, Observer, Unobserved
 from ..protocol.replica import Identity, Replica
 from ..wire.framing import DATAGRAM_BODY_MAX, FrameParser, body, packed
@@ -46,6 +47,12 @@ class Program(Observer, Protocol):
 
     def noticed(self, notice: Notice) -> None:
         """The replica has something to tell."""
+
+    def happened(self, events: Sequence[RawEvent]) -> None:
+        """These events were emitted."""
+
+    def lost(self, boot: bytes, count: int) -> None:
+        """These were lost."""
 
     def turned(self) -> None:
         """The loop went round."""
@@ -90,6 +97,7 @@ class Process:
             decode_batch=node.links.decode_batch,
         )
         self.replica.ledger.observer, self.replica.ledger.watched = self, True
+        self.replica.emissions.observer = self
         self.replica.start(node.now)
         self.turn_soon()
         self._perform()
@@ -112,6 +120,7 @@ class Process:
         """Go on with a copy of that memory, but with no stream: those belong to who had it first."""
         self.replica = copy.deepcopy(replica, {id(replica.ledger.observer): self, id(LOCK): LOCK})
         self.replica.ledger.observer = self
+        self.replica.emissions.observer = self
         self.replica.effects.clear()
         self.mirror = dict(mirror)
         for number in list(self.replica.exchanges.links):
@@ -170,6 +179,18 @@ class Process:
         """Hear of expired writes as a watcher does: what lapsed is not dropped yet."""
         if self.program is not None:
             self.program.lapsed(lapsed)
+
+    def happened(self, events: Sequence[RawEvent]) -> None:
+        """Hear of events as a program does."""
+        self.node.happened(events)
+        if self.program is not None:
+            self.program.happened(events)
+
+    def lost(self, boot: bytes, count: int) -> None:
+        """Hear of lost events as a program does."""
+        self.node.lost_events[boot] += count
+        if self.program is not None:
+            self.program.lost(boot, count)
 
     def _perform(self) -> None:
         effects = self.replica.effects
@@ -315,6 +336,8 @@ class Process:
         due = replica.tick(now, wall_ms)
         if self._dirty:
             due = min(due, self._send(now))
+        if replica.emissions.ring.attended:
+            due = min(due, replica.emissions.flush(now))
         if replica.effects:
             self._perform()
         if replica.work(now, wall_ms):

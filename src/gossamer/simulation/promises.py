@@ -8,10 +8,11 @@ mesh once all agree (`agreed`).  Make your own and give it to `Simulation.checks
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..crdt.writes import Key, Write, each, winner
+from ..protocol.emissions import RawEvent
 from ..protocol.outbox import BATCH_ROWS_MAX
 from .oracle import Wrong
 
@@ -31,6 +32,9 @@ class Check:
 
     def stepped(self, node: Node) -> None:
         """Something has happened to this node.  Called very often: be quick."""
+
+    def happened(self, node: Node, events: Sequence[RawEvent]) -> None:
+        """These events have just been handed to the program on this node."""
 
     def agreed(self, simulation: Simulation) -> None:
         """All living nodes agree."""

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from ..crdt.writes import Key, expiry_meta, winner
 from ..options import Options
 from ..protocol.effects import Notice
+from ..protocol.emissions import EVENTS_LATELY_S
 from ..views.mapping import too_large
 from ..wire.values import decode_value, encode_value
 from .checks import Checks
@@ -156,11 +157,25 @@ class Simulation:
                     break
                 node.turn_soon()
                 self.run(seconds=0.005)
+        self._events_had(node, began + (node.options.linger_s if linger_s is None else linger_s))
         if node.process is not None:
             node.process.leave()
         self.run(seconds=0.1)
         node.kill()
         return self.engine.now - began - 0.1
+
+    def _events_had(self, node: Node, deadline: float) -> None:
+        """Wait until everybody has had what was emitted lately, as `net.driver` does."""
+        emissions = node.replica.emissions
+        latest = emissions.latest()
+        if latest is None or node.now - latest[1] > EVENTS_LATELY_S:
+            return
+        question = emissions.question(latest[0])
+        emissions.ask_confirmed(question, node.now)
+        while self.engine.now < deadline and emissions.unconfirmed(question):
+            node.turn_soon()
+            self.run(seconds=0.005)
+        emissions.forget_question(question)
 
     def restart(self, name: str) -> None:
         """A new process starts on that computer, and knows nothing."""
@@ -270,6 +285,20 @@ class Simulation:
         if process is None or not isinstance(process.program, WatchingProgram):
             raise ValueError(f"nobody watches on {name!r}: call begin_watching({name!r}) before")
         return process.program.watching.take(at_most)
+
+    def emit(self, name: str, event: str, *args: object) -> None:
+        """A program on that node emits an event."""
+        node = self._node(name)
+        node.emit(event, encode_value([name, list(args), {}]))
+
+    def heard(self, name: str, sender: str) -> int:
+        """Return how many events of `sender`'s the programs on a node have heard."""
+        boot = self._node(sender).replica.identity.boot
+        return sum(event.boot == boot for event in self._node(name).events)
+
+    def missed(self, name: str) -> int:
+        """Return how many events a node has given up."""
+        return self._node(name).lost_events.total()
 
     # -- the network ----------------------------------------------------------------------------
 

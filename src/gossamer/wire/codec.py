@@ -2,7 +2,8 @@
 
     beacon          [1, peer, stream port, origin | null, head, vector digest, state digest | null,
                      multicasts, [deaf to ...], stalled, interval ms, protocol min, protocol max]
-    introduce       [2, peer, origin | null, name, stream port, reply wanted, features, unicast port, boot]
+    introduce       [2, peer, origin | null, name, stream port, reply wanted, features, unicast port, boot,
+                     events emitted, if any]
     batch           [3, origin, after, until, tag, columns]      columns: bytes, see columns.py
     repair          [4, origin, after, until]
     ping            [5, nonce, target]
@@ -17,6 +18,8 @@
     settled         [14, origin, sequence]
     abort           [15, exchange, send whole]
     peers           [16, [[boot, host, stream port] ...]]
+    events          [20, boot, first, [origin, sequence] | null, [[name, payload] ...], oldest, answer wanted]
+    events repair   [21, boot, after, until]
 
 A vector is [origins, sequences, tags]: origins and tags each as one string of bytes.
 A batch's tag is the chained hash of its origin's batches: it depends on the tag before
@@ -25,7 +28,7 @@ and on the bytes of its columns, so it is made here, where the bytes are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import accumulate
@@ -37,13 +40,15 @@ from ..crdt.vector_clock import NO_TAG, VectorClock
 from ..crdt.writes import Batch, Held, Key
 from ..errors import Malformed
 from .columns import batch_from_columns, encode_batch_columns, part_columns, part_from_columns
-from .heads import ARRAY, encode_bytes, encode_integer, head
+from .heads import ARRAY, FALSE, NULL, TRUE, encode_bytes, encode_integer, encode_text, head
 from .messages import (
     Abort,
     Beacon,
     DeltaEnd,
     DeltaPart,
     EncodedBatch,
+    Events,
+    EventsRepair,
     Goodbye,
     Introduce,
     Kind,
@@ -63,6 +68,7 @@ from .strict import decode_strict, encode
 TAG_BYTES = len(NO_TAG)
 _BATCH = Kind.BATCH.value
 _BATCH_HEAD = head(ARRAY, 6) + encode_integer(_BATCH)
+_EVENTS_HEAD = head(ARRAY, 7) + encode_integer(Kind.EVENTS.value)
 NAME_CHARACTERS_MAX = 256
 
 
@@ -86,6 +92,20 @@ def encode_part(exchange: int, siblings: dict[Key, Held], deletes: dict[Key, tup
     return encode([Kind.DELTA.value, exchange, encode(part_columns(siblings, deletes))])
 
 
+def encode_event(name: str, payload: bytes) -> bytes:
+    """Return one item of `Events`: encoded once, however often it is sent."""
+    return b"\x82" + encode_text(name) + encode_bytes(payload)
+
+
+def encode_events(message: Events, items: Sequence[bytes]) -> bytes:
+    """Return the bytes of `message` with these encoded items in the place of its own.  O(bytes)."""
+    needs = (
+        NULL if message.needs is None else b"\x82" + encode_bytes(message.needs[0]) + encode_integer(message.needs[1])
+    )
+    parts = [_EVENTS_HEAD, encode_bytes(message.boot), encode_integer(message.first), needs, head(ARRAY, len(items))]
+    return b"".join([*parts, *items, encode_integer(message.oldest), TRUE if message.answer_wanted else FALSE])
+
+
 def encode_message(message: Message) -> bytes:
     """Return the bytes of `message`."""
     match message:
@@ -100,7 +120,7 @@ def encode_message(message: Message) -> bytes:
             items += [m.multicasts, list(m.deaf_to), m.stalled, m.interval_ms, m.protocol_min, m.protocol_max]
         case Introduce() as m:
             items = [Kind.INTRODUCE, m.peer, m.origin, m.name, m.stream_port, m.reply_wanted, m.features]
-            items += [m.unicast_port, m.boot]
+            items += [m.unicast_port, m.boot, *([m.events] if m.events else [])]
         case Repair() as m:
             items = [Kind.REPAIR, m.origin, m.after, m.until]
         case Ping() as m:
@@ -126,6 +146,10 @@ def encode_message(message: Message) -> bytes:
             items = [Kind.ABORT, m.exchange, m.send_whole]
         case Peers() as m:
             items = [Kind.PEERS, [list(entry) for entry in m.addresses]]
+        case Events() as m:
+            return encode_events(m, [encode_event(name, payload) for name, payload in m.items])
+        case EventsRepair() as m:
+            items = [Kind.EVENTS_REPAIR, m.boot, m.after, m.until]
     items[0] = items[0].value
     return encode(items)
 
@@ -150,7 +174,12 @@ def decode_message(data: bytes) -> Message | None:
     for item, check in zip(items[1:], shape.checks, strict=False):
         if not check(item):
             raise Malformed(f"a message of kind {kind} with an item of the wrong type or size")
-    made: Message = shape.make(*items[1 : len(shape.checks) + 1])
+    given = items[1 : len(shape.checks) + 1]
+    for item, check in zip(items[len(shape.checks) + 1 :], shape.later, strict=False):
+        if not check(item):
+            raise Malformed(f"a message of kind {kind} with a later item of the wrong type or size")
+        given.append(item)
+    made: Message = shape.make(*given)
     return made
 
 
@@ -278,6 +307,27 @@ def _is_addresses(item: Any) -> bool:
     )
 
 
+def _is_ordinal(item: Any) -> bool:
+    return type(item) is int and 0 < item <= SEQUENCE_MAX
+
+
+def _is_dot(item: Any) -> bool:
+    return type(item) is list and len(item) == 2 and _is_origin(item[0]) and _is_ordinal(item[1])
+
+
+def _is_events(item: Any) -> bool:
+    return type(item) is list and all(
+        type(event) is list and len(event) >= 2 and _is_name(event[0]) and type(event[1]) is bytes for event in item
+    )
+
+
+def _make_events(boot: bytes, first: int, needs: Any, items: list[Any], oldest: int, answer_wanted: bool) -> Events:
+    if first + len(items) > SEQUENCE_MAX:
+        raise Malformed("events beyond the last that there can be")
+    needed = None if needs is None else (needs[0], needs[1])
+    return Events(boot, first, needed, tuple((event[0], event[1]) for event in items), oldest, answer_wanted)
+
+
 def _make_peers(addresses: list[Any]) -> Peers:
     return Peers(tuple((boot, host, port) for boot, host, port in addresses))
 
@@ -286,6 +336,8 @@ def _make_peers(addresses: list[Any]) -> Peers:
 class _Shape:
     make: Callable[..., Message]
     checks: tuple[Callable[[Any], bool], ...]
+    later: tuple[Callable[[Any], bool], ...] = ()
+    """Items that were added after the first version: they may be absent."""
 
 
 def _make_beacon(*items: Any) -> Beacon:
@@ -335,6 +387,7 @@ _SHAPES: dict[int, _Shape] = {
             _is_port,
             _is_boot_or_empty,
         ),
+        (_is_sequence,),
     ),
     Kind.REPAIR: _Shape(Repair, (_is_origin, _is_sequence, _is_sequence)),
     Kind.PING: _Shape(Ping, (_is_count, _is_boot)),
@@ -348,4 +401,6 @@ _SHAPES: dict[int, _Shape] = {
     Kind.SETTLED: _Shape(Settled, (_is_origin, _is_sequence)),
     Kind.ABORT: _Shape(Abort, (_is_count, _is_flag)),
     Kind.PEERS: _Shape(_make_peers, (_is_addresses,)),
+    Kind.EVENTS: _Shape(_make_events, (_is_boot, _is_ordinal, _or_none(_is_dot), _is_events, _is_ordinal, _is_flag)),
+    Kind.EVENTS_REPAIR: _Shape(EventsRepair, (_is_boot, _is_sequence, _is_sequence)),
 }

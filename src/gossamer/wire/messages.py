@@ -81,6 +81,8 @@ class Introduce:
     features: int = 0
     unicast_port: int = 0
     boot: bytes = b""
+    events: int = 0
+    """How many events I have emitted: whoever meets me now is owed those that follow."""
 
 
 class EncodedBatch(NamedTuple):
@@ -218,6 +220,33 @@ class Peers:
     """(boot, host, stream port) of each."""
 
 
+@dataclass(frozen=True, slots=True)
+class Events:
+    """What a program emitted: events first, first + 1, ... of `boot`, each (name, payload).
+
+    `needs` is the sender's own write (origin, sequence) that all of them must not be seen
+    before.  Without items, it tells that the event before `first` was the latest.
+    """
+
+    boot: bytes
+    first: int
+    needs: tuple[Origin, int] | None
+    items: tuple[tuple[str, bytes], ...] = ()
+    oldest: int = 1
+    """The first event that the sender can still repeat."""
+    answer_wanted: bool = False
+    """Whether to answer, with an empty `EventsRepair`, once the last of them has been handed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventsRepair:
+    """I lack your events (boot, after < n <= until]; or, if there are none between, I have had `until`."""
+
+    boot: bytes
+    after: int
+    until: int
+
+
 Message = (
     Beacon
     | Introduce
@@ -235,4 +264,6 @@ Message = (
     | Peers
     | SettledQuery
     | Settled
+    | Events
+    | EventsRepair
 )
