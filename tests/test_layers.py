@@ -30,7 +30,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "boot": {"arguments", "net", "protocol", "wire"},
     "peers": {"protocol", "crdt"},
     "status": {"peers", "protocol"},
+    "talking": {"arguments", "net", "peers", "protocol", "views"},
     "handle": {
+        "talking",
         "arguments",
         "boot",
         "peers",
@@ -47,8 +49,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"handle", "net.host_key", "wire.secret"},
     "living": {"handle", "net"},
     "threads": {"handle", "living"},
-    "mesh": {"handle", "living", "settings", "net", "store", "views", "cache", "protocol", "crdt"},
-    "blocking": {"handle", "settings", "threads", "views"},
+    "mesh": {"handle", "talking", "living", "settings", "net", "store", "views", "cache", "protocol", "crdt"},
+    "blocking": {"handle", "talking", "settings", "threads", "protocol", "views"},
     "aio": {"mesh", "handle", "living", "settings", "views"},
     "diagnose": {"handle", "settings", "blocking", "mesh", "net", "wire"},
     "simulation": {

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .blocking import BlockingMesh, join
     from .errors import (
+        ChannelEmpty,
+        ChannelFull,
         ConfigurationError,
         ForkedMesh,
         FrozenValue,
@@ -27,8 +29,12 @@ if TYPE_CHECKING:
         MeshClosed,
         MeshTimeout,
         NetworkError,
+        NoService,
+        PeerLost,
         Refused,
+        RemoteError,
         SecretError,
+        ServiceBusy,
         UnsendableValue,
         ValueTooLarge,
         WrongThread,
@@ -37,7 +43,10 @@ if TYPE_CHECKING:
     from .options import Options
     from .peers import Peer
     from .status import PeerStatus, Status
+    from .views.blocking_channel import BlockingChannel
+    from .views.calling import Gathered
     from .views.changes import Change
+    from .views.channel import Channel
     from .views.entries import Entry
     from .views.scope import Scope
     from .wire.registered import Unknown, register
@@ -47,6 +56,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "blocking": ("BlockingMesh", "join"),
     "errors": (
+        "ChannelEmpty",
+        "ChannelFull",
         "ConfigurationError",
         "ForkedMesh",
         "FrozenValue",
@@ -56,8 +67,12 @@ _HOMES = {
         "MeshClosed",
         "MeshTimeout",
         "NetworkError",
+        "NoService",
+        "PeerLost",
         "Refused",
+        "RemoteError",
         "SecretError",
+        "ServiceBusy",
         "UnsendableValue",
         "ValueTooLarge",
         "WrongThread",
@@ -66,7 +81,10 @@ _HOMES = {
     "options": ("Options",),
     "peers": ("Peer",),
     "status": ("PeerStatus", "Status"),
+    "views.blocking_channel": ("BlockingChannel",),
+    "views.calling": ("Gathered",),
     "views.changes": ("Change",),
+    "views.channel": ("Channel",),
     "views.entries": ("Entry",),
     "views.scope": ("Scope",),
     "wire.registered": ("Unknown", "register"),
@@ -76,12 +94,17 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 logging.getLogger("gossamer").addHandler(logging.NullHandler())  # a program that wants our log says so
 
 __all__ = [
+    "BlockingChannel",
     "BlockingMesh",
     "Change",
+    "Channel",
+    "ChannelEmpty",
+    "ChannelFull",
     "ConfigurationError",
     "Entry",
     "ForkedMesh",
     "FrozenValue",
+    "Gathered",
     "GossamerError",
     "InvalidKey",
     "Malformed",
@@ -89,12 +112,16 @@ __all__ = [
     "MeshClosed",
     "MeshTimeout",
     "NetworkError",
+    "NoService",
     "Options",
     "Peer",
+    "PeerLost",
     "PeerStatus",
     "Refused",
+    "RemoteError",
     "Scope",
     "SecretError",
+    "ServiceBusy",
     "Status",
     "Unknown",
     "UnsendableValue",

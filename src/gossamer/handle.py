@@ -19,12 +19,12 @@ from .crdt.writes import each
 from .errors import MeshClosed
 from .forking import tell_of_forks
 from .peers import Directory, Peer
-from .protocol.effects import ClockSkew, Forked, Joined, Left, Notice, Rejoined
+from .protocol.effects import TRAFFIC, ClockSkew, Forked, Joined, Left, Notice, Rejoined
 from .protocol.ledger import Ledger
 from .status import PeerStatus, Status, peer_statuses, unsent, why
+from .talking import TalkingMesh
 from .views.changes import Change
 from .views.listeners import ANY_KEY, Listeners
-from .views.mapping import MeshMapping
 from .views.watchers import Feed, Watchers
 
 logger = logging.getLogger("gossamer.mesh")
@@ -34,7 +34,7 @@ EVERYTHING: Any = object()
 F = TypeVar("F", bound=Callable[[Change], Any])
 
 
-class MeshHandle(MeshMapping):
+class MeshHandle(TalkingMesh):
     """The state, the peers and the listeners of a mesh that is open."""
 
     def __init__(self, arguments: Arguments) -> None:
@@ -60,6 +60,7 @@ class MeshHandle(MeshMapping):
         wall_ms, writer_of = self.clock.wall_ms, self._directory.writer
         super().__init__(self._ledger, arguments.name, wall_ms, self.seen_ms, self.driver.wrote, writer_of)
         self._watchers.mapping = self
+        self._start_talking()
         self._listeners = Listeners(self._watchers)
         self._feed = Feed(self.options.changes_max, self._wake_listeners, self._listeners.wanted)
         tell_of_forks(self)
@@ -81,6 +82,7 @@ class MeshHandle(MeshMapping):
         self._assemble(self._ledger)
         for dot in self._questions:
             self.replica.ask_settled(*dot, self.clock.monotonic())
+        self._talk_as_new()
 
     def seen_ms(self) -> int:
         """Return the time by which writes expire: our wall clock, put right by what peers' clocks say."""
@@ -95,6 +97,8 @@ class MeshHandle(MeshMapping):
         """The loop went round: those who wait for something other than a key look again."""
         if self._watchers.waiters:
             self._watchers.poke()
+        if self._calling.seeking:
+            self._calling.look()
 
     def _wake_listeners(self) -> None:
         raise NotImplementedError
@@ -104,6 +108,9 @@ class MeshHandle(MeshMapping):
 
     def _notice(self, notice: Notice) -> None:
         """The replica has something to tell.  In the loop."""
+        if type(notice) in TRAFFIC:
+            self._traffic(notice)
+            return
         members = self.replica.membership.members
         match notice:
             case Joined(boot) if boot in members:
@@ -134,6 +141,7 @@ class MeshHandle(MeshMapping):
                 self.rejoined = notice
             case _:
                 pass  # those who wait for it are poked below
+        self._look()
         self._watchers.poke()
 
     # -- who is there ---------------------------------------------------------------------------
@@ -249,6 +257,8 @@ class MeshHandle(MeshMapping):
             "batches repaired": replica.repairs.repaired_batches,
             "divergences": replica.exchanges.divergences,
             "listener errors": self._listeners.errors,
+            "requests started": replica.serving.started,
+            "requests refused": replica.serving.refused,
             "changes conflated": sum(feed.conflated for feed in self._watchers.feeds),
         }
         counts |= {field.replace("_", " "): getattr(network, field) for field in network.__slots__}
@@ -296,6 +306,7 @@ class MeshHandle(MeshMapping):
         with self._ledger.lock:
             self._closed = self._ledger.closed = True
         self._watchers.wake_all()
+        self._end_talking()
 
     def dispose(self) -> None:
         """Give back the sockets."""
@@ -324,6 +335,7 @@ class MeshHandle(MeshMapping):
         ledger.waiting = Waiting(self.options.held_batches_bytes)
         self._watchers.keep_only(self._feed)
         self._questions.clear()
+        self._stop_talking_in_child()
         self.is_forked = True
         self._detour = 1 + (self._batches.current() is not None)
         self.driver.abandon()

@@ -13,9 +13,9 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..wire.messages import Call, Cancel, Message, Reply, ReplyOutcome
+from ..wire.messages import Call, Cancel, Message, Reply
 from .courier import Courier
-from .effects import Answered, Effect
+from .effects import Answered, Effect, ReplyOutcome
 
 SENDS_MAX = 16
 """After so many streams broke under one request, what it asks for is taken to be what breaks them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from ..crdt.dots import Origin
 
@@ -112,6 +112,19 @@ class Rejoined:
     keys: int
 
 
+class ReplyOutcome(IntEnum):
+    """What became of a call."""
+
+    RETURNED = 0
+    RAISED = 1
+    UNSERVED = 2
+    """Nobody serves that name there: nothing was started."""
+    BUSY = 3
+    """Too many wait already: nothing was started."""
+    FORGOTTEN = 4
+    """It ran, but its reply is no longer kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Requested:
     """Somebody calls a service of ours: run it, and report with `Serving.finished`."""
@@ -173,5 +186,6 @@ class LevelChanged:
 
 Traffic = Requested | Withdrawn | Answered | Delivered | Consumed | LevelChanged
 """What concerns calls and channels alone."""
+TRAFFIC = frozenset({Requested, Withdrawn, Answered, Delivered, Consumed, LevelChanged})
 Notice = Joined | Left | Confirmed | Synced | ClockSkew | Forked | Rejoined | Traffic
 Effect = Multicast | Unicast | Connect | Wake | Close | Notice

@@ -126,11 +126,13 @@ class Inlets:
                 self._ask(channel, boot, 0)
 
     def level(self, channel: Channel) -> tuple[int, bool]:
-        """Return how many messages wait, as far as we were told, and whether every sender has told."""
-        inlet = self._inlets[channel]
+        """Return how many messages wait, as far as we were told, and whether all senders told us.  From any thread."""
+        inlet = self._inlets.get(channel)
+        if inlet is None:
+            return 0, False
         if channel[0] != TAKE:
             return len(inlet.buffer), True
-        return sum(inlet.levels.values()), inlet.levels.keys() >= inlet.senders
+        return sum(list(inlet.levels.values())), inlet.levels.keys() >= inlet.senders
 
     # -- what is heard --------------------------------------------------------------------------
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..wire.messages import Call, Cancel, Message, Reply, ReplyOutcome
+from ..wire.messages import Call, Cancel, Message, Reply
 from .courier import Courier
-from .effects import Effect, Requested, Withdrawn
+from .effects import Effect, ReplyOutcome, Requested, Withdrawn
 
 REPLIES_BYTES_MAX = 16 << 20
 """Bytes of replies that are kept for those who may ask again; the oldest are dropped first."""
@@ -87,12 +88,15 @@ class Serving:
     # -- services -------------------------------------------------------------------------------
 
     def offer(self, name: str, at_once: int, waiting_max: int) -> None:
-        """Run `name` for whoever calls: `at_once` requests together; `waiting_max` more may wait, others are refused."""
+        """Run `name` for whoever calls: `at_once` requests together; `waiting_max` others wait, the rest is refused."""
         self._services[name] = _Service(at_once, waiting_max)
 
-    def withdraw(self, name: str) -> None:
-        """Run `name` no more: what runs may end, what waits is refused."""
-        service = self._services.pop(name, None)
+    def withdraw(self, names: Iterable[str]) -> None:
+        """Run `names` no more: what runs may end, what waits is refused."""
+        for name in names:
+            self._withdraw(self._services.pop(name, None))
+
+    def _withdraw(self, service: _Service | None) -> None:
         while service is not None and service.waiting:
             boot, number = service.waiting.popleft()
             request = self._request(boot, number)

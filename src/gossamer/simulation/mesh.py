@@ -23,9 +23,10 @@ from ..crdt.writes import Held, Key, Replaced, each
 from ..errors import ConfigurationError, MeshTimeout, WrongThread
 from ..net.clocks import Clock
 from ..net.transport import NetworkStatistics
-from ..protocol.effects import Notice
+from ..protocol.effects import Notice, Requested
 from ..protocol.ledger import Ledger
 from ..surroundings import Surroundings
+from ..views.handlers import Handler
 from .node import Node
 from .process import Process
 from .simulation import Simulation
@@ -88,6 +89,7 @@ class SimulatedMesh(BlockingMesh):
 
     def _finish_end(self) -> None:
         if self._process.is_there:
+            self.take_leave()
             self.retire()
             took_s = self._simulation.stop(self.node, linger_s=self.linger_s)
             if took_s >= self.linger_s and self.replica.membership.alive():
@@ -140,6 +142,14 @@ class SimulatedMesh(BlockingMesh):
 
     def _call_listener(self, fn: Callable[[], Any]) -> None:
         self._simulation.engine.after(0, self._listeners.call, fn)
+
+    def run_request(self, request: Requested, handler: Handler) -> None:
+        """Run a handler as the next step; it cannot wait, for time passes only when it has ended."""
+        self._simulation.engine.after(0, self._handle, request, handler)
+
+    def _handle(self, request: Requested, handler: Handler) -> None:
+        if not self._closed:
+            self._calling.finished(request, *handler.run(request.arguments, self.options.value_bytes_max))
 
     # -- fork -------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from typing import Any
 from ..crdt.writes import FORCE, expiry_meta
 from ..errors import ConfigurationError, ValueTooLarge
 from ..protocol.ledger import Ledger
-from ..wire.keys import PLAIN_KEY_CHARACTERS_MAX, checked_key
+from ..wire.keys import PLAIN_KEY_CHARACTERS_MAX, SpaceKey, checked_key
 from ..wire.values import decode_value, encode_value
 from .batches import Batch
 from .reading import ReadableState
@@ -105,6 +105,15 @@ class MeshMapping(ReadableState):
                     self[key] = value
             for key, value in kwargs.items():
                 self[key] = value
+
+    def write_reserved(self, rows: Mapping[SpaceKey, bytes | None]) -> None:
+        """Put or delete rows of reserved spaces, at once and atomically: `batch` collects only what is the user's."""
+        if self._detour:
+            self._before_use()
+        replaced = self._ledger.write_many([(key, value, 0) for key, value in rows.items()], self._wall_ms())
+        with self._ledger.lock:
+            self.count_reserved(replaced)  # of what is ours the observer is told only while somebody watches
+        self._wrote()
 
     # -- removing -------------------------------------------------------------------------------
 

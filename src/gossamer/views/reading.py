@@ -19,6 +19,8 @@ from ..wire.values import decode_value
 from .batches import Batch, Batches, Row
 from .dict_like import DictLike
 from .entries import Entry, entry_of, rivals
+from .offers import SPACE as OFFERS_SPACE
+from .offers import Offers
 from .pins import Pins
 
 _ABSENT: Any = object()
@@ -45,6 +47,8 @@ class ReadableState(DictLike[Any]):
         self._batches = Batches()
         self._detour = 0
         self._reserved = 0
+        self.offers = Offers()
+        """Who serves what, for calls and channels."""
 
     def _before_use(self) -> None:
         """The state is about to be used, and `_detour` says that there is something to see to first."""
@@ -54,6 +58,8 @@ class ReadableState(DictLike[Any]):
         for key, before, after in replaced:
             if type(key) is SpaceKey:
                 self._reserved += (before is None) - (after is None)
+                if key.space == OFFERS_SPACE:
+                    self.offers.note(key.key, after is not None)
 
     # -- one key --------------------------------------------------------------------------------
 

@@ -223,19 +223,6 @@ class Peers:
     """(boot, host, stream port) of each."""
 
 
-class ReplyOutcome(IntEnum):
-    """What became of a call."""
-
-    RETURNED = 0
-    RAISED = 1
-    UNSERVED = 2
-    """Nobody serves that name there: nothing was started."""
-    BUSY = 3
-    """Too many wait already: nothing was started."""
-    FORGOTTEN = 4
-    """It ran, but its reply is no longer kept."""
-
-
 @dataclass(frozen=True, slots=True)
 class Call:
     """Run `service` with these arguments; sent again, under the same number, whenever a stream broke.
@@ -285,7 +272,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """This message is yours alone, until you say `Taken` or are gone.  What you took below `floor` will not come again."""
+    """This message is yours, until you say `Taken` or are gone.  What you took below `floor` will not come again."""
 
     mode: int
     channel: str
