@@ -46,7 +46,7 @@ class Client(Protocol):
 class Courier:
     """Says things to boots."""
 
-    __slots__ = ("_clients", "_exchanges", "_local", "_membership", "_own", "_soon", "_wanted", "now")
+    __slots__ = ("_clients", "_exchanges", "_local", "_membership", "_own", "_soon", "_wanted", "alarm_at", "now")
 
     def __init__(
         self, identity: Identity, membership: Membership, exchanges: Exchanges, soon: Callable[[float], None]
@@ -59,6 +59,8 @@ class Courier:
         """Boots to which a stream is needed, and when to see to it."""
         self._local: deque[tuple[Client, Message]] = deque()
         self._soon = soon
+        self.alarm_at = math.inf
+        """When whoever talks through us wants the loop to go round, for reasons of its own."""
         self.now = 0.0
         """The latest time we were told."""
 
@@ -133,13 +135,18 @@ class Courier:
         for client in self._each:
             client.gone(boot)
 
+    def alarm(self, at: float) -> None:
+        """Let the loop go round at that time."""
+        self.alarm_at = min(self.alarm_at, at)
+        self._soon(self.now)
+
     # -- time -----------------------------------------------------------------------------------
 
     def next_due(self) -> float:
         """Return when to see to a stream next; infinity if none is needed."""
         if self._local:
             return -math.inf
-        return min(self._wanted.values()) if self._wanted else math.inf
+        return min(self.alarm_at, *self._wanted.values()) if self._wanted else self.alarm_at
 
     def tick(self, now: float) -> None:
         """See to the streams that are needed, and hear what we said to ourselves.
@@ -147,6 +154,8 @@ class Courier:
         Not when it is said: then whoever says it would be entered a second time.
         """
         self.now = now
+        if now >= self.alarm_at:
+            self.alarm_at = math.inf
         while self._local:
             client, message = self._local.popleft()
             client.heard(self._own, message, now)

@@ -27,6 +27,8 @@ from .tickets import Ticket
 logger = logging.getLogger("gossamer.calls")
 
 NAME_CHARACTERS_MAX = 256
+SEEK_S = 0.25
+"""How long a service that nobody seems to serve is waited for: that somebody has begun to may be on its way to us."""
 
 
 class Host(Protocol):
@@ -179,7 +181,9 @@ class Calling:
             raise ValueError(f"timeout is {timeout!r}: give seconds, or None to wait for ever")
         until = math.inf if timeout is None else self._host.now() + timeout
         seed = arguments if route is None else encode_value(route)
-        return Ticket(name, arguments, until, timeout, blake2b(seed, digest_size=16).digest(), wake, **how)
+        return Ticket(
+            name, arguments, until, timeout, blake2b(seed, digest_size=16).digest(), wake, self._host.now(), **how
+        )
 
     def begin(self, ticket: Ticket) -> None:
         """Make the call, or seek who serves it.  In the loop."""
@@ -198,10 +202,11 @@ class Calling:
             )
             ticket.number = number
             self._tickets[number] = ticket
-        elif ticket.peer is not None or self._is_settled():
+        elif ticket.peer is not None or self._is_hopeless(ticket):
             ticket.fail(self.no_service(ticket))
         else:
             self.seeking[ticket] = None
+            self._host.replica.courier.alarm(max(ticket.sought_at, self._host.now()) + SEEK_S)
 
     def give_up(self, ticket: Ticket) -> None:
         """Nobody waits for this call any more.  From any thread."""
@@ -247,9 +252,11 @@ class Calling:
         boots = self.serving_boots(ticket.name)
         return sorted(boots, key=lambda boot: blake2b(boot + ticket.route, digest_size=8).digest(), reverse=True)
 
-    def _is_settled(self) -> bool:
-        """Whether we know all that those who are there know."""
+    def _is_hopeless(self, ticket: Ticket) -> bool:
+        """Whether we know all that those who are there know, and what was on its way has come."""
         replica = self._host.replica
+        if replica.membership.alive() and self._host.now() < ticket.sought_at + SEEK_S:
+            return False
         digest = replica.ledger.digests()[0]
         return all(member.vector_digest == digest for member in replica.membership.alive())
 

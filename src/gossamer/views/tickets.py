@@ -21,6 +21,8 @@ class Ticket:
     timeout: float | None
     route: bytes
     wake: Callable[[], object]
+    sought_at: float
+    """When it was made."""
     peer: Any = None
     """The peer that must answer, or its name; None for whoever serves it."""
     idempotent: bool = False
