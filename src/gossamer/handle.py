@@ -82,6 +82,7 @@ class MeshHandle(TalkingMesh):
         self._assemble(self._ledger)
         for dot in self._questions:
             self.replica.ask_settled(*dot, self.clock.monotonic())
+        self._stop_being_who_we_were()
         self._talk_as_new()
 
     def seen_ms(self) -> int:

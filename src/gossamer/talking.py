@@ -143,6 +143,10 @@ class TalkingMesh(MeshMapping):
 
     # -- Host -----------------------------------------------------------------------------------
 
+    def before_use(self) -> None:
+        """In a forked child, join anew first."""
+        self._before_use()
+
     def in_loop(self, fn: Callable[[], object]) -> None:
         """Run `fn` in the loop, soon, and then whatever the replica asks for.  Does nothing once the loop has ended."""
         self.driver.call_soon(lambda: self._run_in_loop(fn))
@@ -202,6 +206,12 @@ class TalkingMesh(MeshMapping):
         """Who is there, or what they offer, may have changed.  In the loop."""
         self._calling.look()
         self._lines.look()
+
+    def _stop_being_who_we_were(self) -> None:
+        """Somebody else goes on as us: what is under way will not be answered to us."""
+        self._calling.lose()
+        for line in self._lines.each():
+            line.lose()
 
     # -- life -------------------------------------------------------------------------------------
 

@@ -124,7 +124,7 @@ def test_two_megabytes_arrive_whole(join):
     assert bob.get(timeout=10) == data
     assert bob.get(wait=False, default=None) is None
     small = join("cyd", options=gossamer.Options(value_bytes_max=1000)).channel("fred")
-    with pytest.raises(gossamer.ValueTooLarge, match="1001|1004"):
+    with pytest.raises(gossamer.ValueTooLarge, match="value_bytes_max"):
         small.send(bytes(1001))
 
 

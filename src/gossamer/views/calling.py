@@ -44,6 +44,9 @@ class Host(Protocol):
     def offers(self) -> Offers:
         """Who serves what."""
 
+    def before_use(self) -> None:
+        """In a forked child, join anew first."""
+
     def in_loop(self, fn: Callable[[], object]) -> None:
         """Run `fn` in the loop, soon, and then whatever the replica asks for."""
 
@@ -124,12 +127,15 @@ class Calling:
         if rows:
             self._host.write_reserved(rows)
 
-    def follow(self) -> None:
-        """We go on as somebody new, after a fork or as a clone: serve as before; what was called is lost."""
+    def lose(self) -> None:
+        """We stop being who we were: whoever waits for an answer will get none."""
         for ticket in [*self._tickets.values(), *self.seeking]:
             ticket.fail(MeshClosed("we went on as a new peer while this call was under way; call again"))
         self._tickets.clear()
         self.seeking.clear()
+
+    def follow(self) -> None:
+        """We are somebody new, after a fork or as a clone: serve as before."""
         for handler in self.handlers.values():
             self._offer(handler)
         self.announce(self.handlers)

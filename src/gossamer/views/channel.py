@@ -126,18 +126,9 @@ class Channel:
         finally:
             self._line.finish(delivered, kept=kept)
 
-    async def __aiter__(self) -> AsyncIterator[Any]:
+    def __aiter__(self) -> AsyncIterator[Any]:
         """Yield messages until the channel or the mesh is closed; each is consumed when the next is asked for."""
-        while True:
-            try:
-                delivered = await self._next(None)
-            except MeshClosed:
-                return
-            assert delivered is not None
-            try:
-                yield opened(delivered)
-            finally:
-                self._line.finish(delivered, kept=True)
+        return _Messages(self)
 
     async def check(self, wait: bool = False, timeout: float | None = None) -> bool:
         """Return whether a message waits, as far as senders have told; another may be faster in getting it.
@@ -187,3 +178,34 @@ class Channel:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, mode={self.mode!r}, unfinished={self.unfinished})"
+
+
+class _Messages:
+    """The messages of a channel, one after the other.  What was given last is consumed at the next step or the end.
+
+    No async generator: one that a `break` leaves is ended by nobody but the garbage collector, which trio warns of.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._last: Delivered | None = None
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        self._finish()
+        try:
+            self._last = delivered = await self._channel._next(None)
+        except MeshClosed:
+            raise StopAsyncIteration from None
+        assert delivered is not None
+        return opened(delivered)
+
+    def _finish(self) -> None:
+        last, self._last = self._last, None
+        if last is not None:
+            self._channel._line.finish(last, kept=True)
+
+    def __del__(self) -> None:
+        self._finish()

@@ -151,6 +151,7 @@ class Line:
 
     def check_open(self) -> None:
         """Raise MeshClosed if this was closed."""
+        self.host.before_use()
         if not self.is_open:
             raise MeshClosed(f"the channel {self.name!r} was closed here, or its mesh was")
 
@@ -247,12 +248,19 @@ class Line:
         self.host.replica.inlets.close(self.channel)
         self.host.replica.outlets.close(self.channel)
 
-    def follow(self) -> None:
-        """We go on as somebody new: what was under way is lost, and whoever waits for it is told."""
+    def lose(self) -> None:
+        """We stop being who we were: what was under way is lost, and whoever waits for it is told."""
         error = MeshClosed("we went on as a new peer while this was under way; what was not consumed is lost")
         for errand in [*self._getters.values(), *self._sent.values()]:
             errand.end(error)
-        self.forget()
+        self._getters.clear()
+        self._sent.clear()
+        with self._lock:
+            self.unfinished = 0
+        self._ring()
+
+    def follow(self) -> None:
+        """We are somebody new, after a fork or as a clone: take part as before."""
         self.announce()
         if self._is_receiving:
             self._open_inlet()
