@@ -71,7 +71,33 @@ def test_a_service_that_dies_while_it_works_is_lost_and_not_started_elsewhere(jo
     assert started == []
 
 
-def test_a_caller_that_finds_a_service_dead_before_it_was_asked_asks_another(join, script, patient):
+def test_a_call_that_may_be_repeated_goes_elsewhere_when_its_service_dies(join, script, patient):
+    here = join("here", options=patient)
+    here.serve("work", lambda: "here")
+    program = script(
+        """
+        mesh = join("there")
+        mesh.serve("work", lambda: (say("works"), time.sleep(60)))
+        say("serving")
+        threading.Event().wait()
+        """
+    )
+    assert program.says() == "serving"
+    here.wait(lambda mesh: len(mesh.servers("work")) == 2, timeout=5)
+    results = []
+    route = route_to(here, "there")
+    caller = threading.Thread(
+        target=lambda: results.append(here.call("work", route=route, idempotent=True, timeout=20))
+    )
+    caller.start()
+    assert program.says() == "works"
+    program.kill()
+    caller.join(15)
+
+    assert results == ["here"]
+
+
+def test_a_caller_that_finds_a_service_dead_before_it_was_asked_asks_another(join, script, patient, eventually):
     here = join("here", options=patient)
     here.serve("who", lambda: "here")
     program = script(
@@ -81,6 +107,7 @@ def test_a_caller_that_finds_a_service_dead_before_it_was_asked_asks_another(joi
     here.wait(lambda mesh: len(mesh.servers("who")) == 2, timeout=5)
     route = route_to(here, "there", "who")
     program.kill()
+    eventually(lambda: not here.replica.exchanges.links, what="it notices that the stream was reset")
 
     assert here.call("who", route=route, timeout=10) == "here"
 
