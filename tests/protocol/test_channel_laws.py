@@ -22,11 +22,13 @@ actions = st.lists(
         st.tuples(st.just("want no more"), st.sampled_from(TAKERS)),
         st.tuples(st.just("keep"), st.sampled_from(TAKERS)),
         st.tuples(st.just("give back"), st.sampled_from(TAKERS)),
-        st.tuples(st.just("step"), st.tuples(st.sampled_from(BOOTS), st.sampled_from(BOOTS))),
-        st.tuples(st.just("cut"), st.tuples(st.sampled_from(BOOTS), st.sampled_from(BOOTS))),
-        st.tuples(st.just("join"), st.tuples(st.sampled_from(BOOTS), st.sampled_from(BOOTS))),
+        st.tuples(st.just("step"), st.integers(0, 5)),
+        st.tuples(st.just("settle"), st.none()),
+        st.tuples(st.just("cut"), st.tuples(st.sampled_from(SENDERS), st.sampled_from(TAKERS))),
+        st.tuples(st.just("join"), st.tuples(st.sampled_from(SENDERS), st.sampled_from(TAKERS))),
         st.tuples(st.just("kill"), st.sampled_from(TAKERS[1:])),
     ),
+    min_size=20,
     max_size=120,
 )
 
@@ -54,10 +56,14 @@ class World:
         talkers = self.wires.talkers
         match what:
             case "step":
-                self.wires.step(whom)
-            case "cut" if whom[0] != whom[1]:
+                ways = sorted(way for way, queue in self.wires.ways.items() if queue)
+                if ways:
+                    self.wires.step(ways[whom % len(ways)])
+            case "settle":
+                self.wires.settle()
+            case "cut":
                 self.wires.cut(*whom)
-            case "join" if whom[0] != whom[1]:
+            case "join":
                 self.wires.join(*whom)
             case "kill" if whom in talkers:
                 self.wires.kill(whom)
@@ -109,6 +115,10 @@ class World:
                 if one != other:
                     self.wires.join(one, other)
         self.wires.settle()
+        self.look()
+        waits = any(self.getters[boot] for boot in TAKERS if boot in self.wires.talkers)
+        idle = set(self.sent) - self.kept.keys() - self.holding.keys()
+        assert not (waits and idle), "somebody waits, and a message does too"
         for message, boot in list(self.holding.items()):
             self.finish(boot, message, True)
         for _ in range(len(self.sent) + 50):
@@ -136,12 +146,58 @@ def test_each_message_is_taken_once_and_only_what_a_dead_taker_held_is_taken_aga
         assert sorted(consumed) == [number for boot, number in world.sent if boot == sender], "each once"
 
 
+def test_a_sender_that_closes_a_channel_and_opens_it_again_is_heard_as_before():
+    sender, taker = SENDERS[0], TAKERS[0]
+    wires = Wires(sender, taker)
+    outlets, inlets = wires.talkers[sender].outlets, wires.talkers[taker].inlets
+    inlets.open(WORK)
+    inlets.senders(WORK, [sender])
+    inlets.want(WORK, 1, 0.0)
+    wires.settle()
+    outlets.post(WORK, b"before", [], 0.0)
+    wires.settle()
+    inlets.done(WORK, sender, 1, b"before", kept=True)
+    inlets.want(WORK, 2, 0.0)
+    wires.settle()
+
+    outlets.close(WORK)
+    outlets.post(WORK, b"after", [], 0.0)
+    wires.settle()
+
+    assert [delivered.payload for delivered in wires.talkers[taker].told(Delivered)] == [b"before", b"after"]
+
+
+def test_a_receiver_that_closes_a_channel_gives_back_what_it_holds_and_remembers_what_it_consumed():
+    sender, taker, other = SENDERS[0], TAKERS[0], TAKERS[1]
+    wires = Wires(sender, taker, other)
+    outlets, inlets = wires.talkers[sender].outlets, wires.talkers[taker].inlets
+    inlets.open(WORK)
+    inlets.senders(WORK, [sender])
+    for getter in (1, 2, 3):
+        inlets.want(WORK, getter, 0.0)
+    for _ in range(2):
+        outlets.post(WORK, b"", [], 0.0)
+    wires.settle()
+    wires.cut(sender, taker)
+    inlets.done(WORK, sender, 1, b"", kept=True)
+    inlets.close(WORK)
+    wires.join(sender, taker)
+    wires.settle()
+    assert outlets.unfinished(WORK) == 1
+
+    wires.talkers[other].inlets.open(WORK)
+    wires.talkers[other].inlets.senders(WORK, [sender])
+    wires.talkers[other].inlets.want(WORK, 1, 0.0)
+    wires.settle()
+    assert [delivered.number for delivered in wires.talkers[other].told(Delivered)] == [2]
+
+
 @settings(max_examples=100, deadline=None)
 @given(actions)
 def test_one_taker_gets_the_messages_of_each_sender_in_order(steps):
     world = World(WORK)
     for what, whom in steps:
-        if what in ("post", "step", "cut", "join") or (what == "want" and whom == TAKERS[0]):
+        if what in ("post", "step", "settle", "cut", "join") or (what == "want" and whom == TAKERS[0]):
             world.do(what, whom)
         for message in list(world.holding):
             world.finish(TAKERS[0], message, True)

@@ -41,19 +41,22 @@ class _Inlet:
 class Inlets:
     """The channels that we receive from.  A `courier.Client`."""
 
-    __slots__ = ("_courier", "_effects", "_inlets")
+    __slots__ = ("_closed", "_courier", "_effects", "_inlets")
 
     def __init__(self, courier: Courier, effects: list[Effect]) -> None:
         self._courier = courier
         self._effects = effects
         self._inlets: dict[Channel, _Inlet] = {}
+        self._closed: dict[Channel, dict[bytes, set[int]]] = {}
+        """What was consumed through channels that are closed here, as far as its senders may not know it."""
         courier.serve(self, Grant, Level)
 
     # -- receiving ------------------------------------------------------------------------------
 
     def open(self, channel: Channel) -> None:
         """Receive from `channel` from now on.  Again does nothing."""
-        self._inlets.setdefault(channel, _Inlet())
+        if channel not in self._inlets:
+            self._inlets[channel] = _Inlet(consumed=self._closed.pop(channel, {}))
 
     def close(self, channel: Channel) -> None:
         """Receive no more: what we hold is given back."""
@@ -65,6 +68,7 @@ class Inlets:
         for boot, numbers in inlet.held.items():
             for number in sorted(numbers):
                 self._courier.send(boot, Taken(*channel, number, channel[0] != TAKE))
+        self._closed[channel] = inlet.consumed
         del self._inlets[channel]
 
     def senders(self, channel: Channel, boots: Iterable[bytes]) -> None:
@@ -154,7 +158,8 @@ class Inlets:
                 self._effects.append(LevelChanged(*channel))
             return
         if inlet is None:  # closed here meanwhile: a subscriber that has left needs it no more
-            self._courier.send(boot, Taken(*channel, message.number, channel[0] != TAKE))
+            consumed = message.number in self._closed.get(channel, {}).get(boot, ())
+            self._courier.send(boot, Taken(*channel, message.number, consumed or channel[0] != TAKE))
             return
         self._granted(channel, inlet, boot, message)
 

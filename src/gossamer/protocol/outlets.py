@@ -24,6 +24,8 @@ SUBSCRIBE = 1
 WINDOW = 32
 """Messages that a subscriber may hold and not have consumed: more would only wait there instead of here."""
 ASKED_MAX = 1 << 20
+OUTLETS_MAX = 4096
+"""Channels that we know of; of more than these, whoever asks before we have sent is not remembered."""
 
 Channel = tuple[int, str]
 """(mode, name): the two modes of one name are two channels."""
@@ -100,9 +102,23 @@ class Outlets:
         return number
 
     def close(self, channel: Channel) -> int:
-        """Send through `channel` no more; return how many messages are lost by that."""
-        outlet = self._outlets.pop(channel, None)
-        return 0 if outlet is None else len(outlet.payloads)
+        """Give up all messages that were not consumed; return how many.
+
+        Who has asked is remembered, and numbers go on: we may send through it again.
+        """
+        outlet = self._outlets.get(channel)
+        if outlet is None:
+            return 0
+        lost = len(outlet.payloads)
+        outlet.payloads.clear()
+        outlet.pending.clear()
+        if channel[0] == SUBSCRIBE:
+            outlet.lanes.clear()
+        for lane in outlet.lanes.values():
+            lane.queue.clear()
+            lane.granted.clear()
+        self._tell_level(channel, outlet)
+        return lost
 
     def unfinished(self, channel: Channel) -> int:
         """Return how many messages have not been consumed yet."""
@@ -119,6 +135,8 @@ class Outlets:
         """A receiver asks, or tells what became of a message."""
         assert isinstance(message, Ask | Taken)
         channel = message.mode, message.channel
+        if isinstance(message, Ask) and channel[0] == TAKE and len(self._outlets) < OUTLETS_MAX:
+            self.open(channel)
         outlet = self._outlets.get(channel)
         if outlet is None:
             return
