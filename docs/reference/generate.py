@@ -181,12 +181,14 @@ SHARED = {
     "As a dict": ("set", "setdefault", "update", "pop", "popitem", "clear", "copy", "snapshot"),
     "More than a dict": ("batch", "scope", "entry", "conflicts"),
     "Who is there": ("name", "me", "peers", "on_join", "on_leave"),
+    "Serving": ("serve", "unserve", "servers"),
     "Watching": ("on", "off", "on_conflict", "add_listener", "remove_listener"),
     "Knowing": ("status", "statistics", "foreign"),
 }
 """What both meshes do.  Public names that are not here are for other rooms of the house, not for programs."""
-WAITING = ("changes", "wait", "settled", "close")
-VALUES = ("Change", "Entry", "Peer", "Status", "PeerStatus", "Unknown")
+WAITING = ("changes", "wait", "settled", "call", "gather", "channel", "close")
+CHANNEL = ("send", "drain", "get", "taking", "check", "subscribe", "unfinished", "name", "mode", "close")
+VALUES = ("Change", "Entry", "Gathered", "Peer", "Status", "PeerStatus", "Unknown")
 
 
 def api_page() -> list[str]:
@@ -209,6 +211,10 @@ def api_page() -> list[str]:
     lines += ["In trio, `async with` and `async for` take the place of `with` and `for`.", ""]
     for name in ("conflated", "close"):
         lines += described_member(name, inspect.getattr_static(Changes, name))
+    for channel in (gossamer.BlockingChannel, gossamer.Channel):
+        lines += [f"## {channel.__name__}", "", paragraph(inspect.getdoc(channel) or ""), ""]
+        for name in CHANNEL:
+            lines += described_member(name, inspect.getattr_static(channel, name))
     lines += ["## Scope", "", paragraph(inspect.getdoc(gossamer.Scope) or ""), ""]
     for name in VALUES:
         lines += described_value(getattr(gossamer, name))

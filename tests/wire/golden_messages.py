@@ -9,21 +9,28 @@ from gossamer.wire.codec import encode_batch
 from gossamer.wire.keys import SpaceKey
 from gossamer.wire.messages import (
     Abort,
+    Ask,
     Beacon,
+    Call,
+    Cancel,
     DeltaEnd,
     DeltaPart,
     Goodbye,
+    Grant,
     Introduce,
     Known,
+    Level,
     Message,
     Peers,
     Ping,
     PingRequest,
     Pong,
     Repair,
+    Reply,
     RosterPart,
     Settled,
     SettledQuery,
+    Taken,
 )
 
 PEER = bytes(range(16))
@@ -154,5 +161,17 @@ GOLDEN: dict[str, tuple[Message, str]] = {
     "settled": (Settled(ANN, 3), "830e4c65000000616e6e2e2e2e2e2e03"),
     "abort": (Abort(5, True), "830f05f5"),
     "peers": (Peers(((BOOT, "10.0.0.5", 47474),)), "821081834c626f6f742e2e2e2e2e2e2e216831302e302e302e3519b972"),
+    "call": (Call(7, 5, "add", b"\x01", 10_000), "86181e0705636164644101192710"),
+    "call that waits for ever": (Call(1, 1, "", b""), "86181e0101604000"),
+    "reply": (Reply(7, 0, b"\x03"), "84181f07004103"),
+    "reply without a payload": (Reply(8, 2), "84181f080240"),
+    "cancel": (Cancel(7), "82182007"),
+    "ask": (Ask(0, "fred", 1, False, False), "86182400646672656401f4f4"),
+    "ask afresh": (Ask(0, "fred", 3, True, True), "86182400646672656403f5f5"),
+    "ask for fewer": (Ask(0, "fred", -1, False, True), "86182400646672656420f4f5"),
+    "grant": (Grant(1, "fred", 9, 7, b"\xf6"), "861825016466726564090741f6"),
+    "taken": (Taken(0, "fred", 9, True), "85182600646672656409f5"),
+    "given back": (Taken(0, "fred", 9, False), "85182600646672656409f4"),
+    "level": (Level(0, "fred", 12), "8418270064667265640c"),
 }
 """Name -> message, bytes in hex."""
