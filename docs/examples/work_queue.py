@@ -31,7 +31,7 @@ def give(mesh: gossamer.BlockingMesh, pieces: int) -> None:
 
 
 if __name__ == "__main__":
-    what, argument = (sys.argv[1:] + ["work", "somebody"])[:2]
+    what, argument = [*sys.argv[1:], "work", "somebody"][:2]
     try:
         with gossamer.join(
             os.environ.get("GOSSAMER_MESH", "work"), nickname=argument if what == "work" else "giver"

@@ -31,6 +31,7 @@ from gossamer.wire.messages import (
     Settled,
     SettledQuery,
     Taken,
+    Talk,
 )
 
 PEER = bytes(range(16))
@@ -166,6 +167,7 @@ GOLDEN: dict[str, tuple[Message, str]] = {
     "reply": (Reply(7, 0, b"\x03"), "84181f07004103"),
     "reply without a payload": (Reply(8, 2), "84181f080240"),
     "cancel": (Cancel(7), "82182007"),
+    "talk": (Talk(3), "82182103"),
     "ask": (Ask(0, "fred", 1, False, False), "86182400646672656401f4f4"),
     "ask afresh": (Ask(0, "fred", 3, True, True), "86182400646672656403f5f5"),
     "ask for fewer": (Ask(0, "fred", -1, False, True), "86182400646672656420f4f5"),

@@ -31,6 +31,7 @@ from gossamer.wire.messages import (
     Settled,
     SettledQuery,
     Taken,
+    Talk,
 )
 
 ids = st.binary(min_size=16, max_size=16)
@@ -124,6 +125,7 @@ messages = st.one_of(
     st.builds(Call, counts, counts, names, values, counts),
     st.builds(Reply, counts, small, values),
     st.builds(Cancel, counts),
+    st.builds(Talk, counts),
     st.builds(Ask, small, names, st.integers(-(1 << 31), (1 << 31) - 1), st.booleans(), st.booleans()),
     st.builds(Grant, small, names, counts, counts, values),
     st.builds(Taken, small, names, counts, st.booleans()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from typing import Any
 
 from ..errors import NoService, PeerLost, RemoteError, ServiceBusy
 from .json_values import argument_value, plain
@@ -35,7 +36,7 @@ def run_call(arguments: Namespace, output: Output) -> int:
     return Exit.OK
 
 
-def _named(text: str) -> tuple[str, object]:
+def _named(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier() or name in ("timeout", "peer", "route", "idempotent"):
         raise Stop(Exit.USAGE, f"{text!r} is no NAME=VALUE that a service can be given")
@@ -45,7 +46,9 @@ def _named(text: str) -> tuple[str, object]:
 def _describe_call(parser: ArgumentParser) -> None:
     parser.add_argument("service", metavar="NAME", help="what a program serves")
     parser.add_argument("argument", metavar="ARGUMENT", nargs="*", default=(), help="JSON, or else a text")
-    parser.add_argument("--with", dest="named", metavar="NAME=VALUE", action="append", help="an argument by name")
+    parser.add_argument(
+        "--with", dest="named", metavar="NAME=VALUE", action="append", default=None, help="an argument by name"
+    )
     parser.add_argument("--at", metavar="PEER", default=None, help="the peer that shall answer (default: any)")
 
 
@@ -55,8 +58,8 @@ VERBS = (
         "call a service of another program",
         run_call,
         _describe_call,
-        f"Prints what it returns.\n\n{VALUES}\n\nExits with 1 if nobody serves it or it raised an error, with 5 if it is "
-        "busy, with 3 if whoever ran it went away, with 4 if it did not answer within --timeout.",
+        f"Prints what it returns.\n\n{VALUES}\n\nExits with 1 if nobody serves it or it raised an error, with 5 if it "
+        "is busy, with 3 if whoever ran it went away, with 4 if it did not answer within --timeout.",
         timeout="seconds to wait for a peer, and for its answer (default: 3)",
     ),
 )

@@ -3,6 +3,8 @@
 Law: while a stream lives, all that was sent on it arrives, once and in order.  When it has
 broken, nothing is known of what was on it, so whoever sent is told when there is
 another (`linked`), and says again all that matters; whoever hears it twice can tell.
+What still arrives from a stream that its sender has left is ignored: it may be older than
+what was heard since.  `Talk`, first on each stream that is taken up, tells them apart.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..wire.codec import encode_message
-from ..wire.messages import Message
+from ..wire.messages import Message, Talk
 from .beacons import Identity
-from .effects import Address
+from .effects import Address, LinkId
 from .exchange import Link
 from .exchanges import Exchanges
 from .membership import Membership
@@ -46,7 +48,20 @@ class Client(Protocol):
 class Courier:
     """Says things to boots."""
 
-    __slots__ = ("_clients", "_exchanges", "_local", "_membership", "_own", "_soon", "_wanted", "alarm_at", "now")
+    __slots__ = (
+        "_clients",
+        "_exchanges",
+        "_local",
+        "_membership",
+        "_on",
+        "_own",
+        "_soon",
+        "_turn",
+        "_turns",
+        "_wanted",
+        "alarm_at",
+        "now",
+    )
 
     def __init__(
         self, identity: Identity, membership: Membership, exchanges: Exchanges, soon: Callable[[float], None]
@@ -59,6 +74,11 @@ class Courier:
         """Boots to which a stream is needed, and when to see to it."""
         self._local: deque[tuple[Client, Message]] = deque()
         self._soon = soon
+        self._turn = 0
+        self._on: dict[bytes, LinkId] = {}
+        """The stream on which we talk to each."""
+        self._turns: dict[bytes, tuple[int, LinkId]] = {}
+        """The latest turn of each that talks to us, and its stream."""
         self.alarm_at = math.inf
         """When whoever talks through us wants the loop to go round, for reasons of its own."""
         self.now = 0.0
@@ -85,6 +105,10 @@ class Courier:
         if link is None:
             self._want(boot)
             return False
+        if self._on.get(boot) != link.number:
+            self._on[boot] = link.number
+            self._turn += 1
+            self._exchanges.send(link, encode_message(Talk(self._turn)))
         self._exchanges.send(link, encode_message(message))
         return True
 
@@ -93,9 +117,16 @@ class Courier:
             self._wanted[boot] = -math.inf
             self._soon(self.now)
 
-    def heard(self, boot: bytes, message: Message, now: float) -> None:
+    def heard(self, link: Link, boot: bytes, message: Message, now: float) -> None:
         """A member says something on a stream."""
         self.now = now
+        turn, current = self._turns.get(boot, (0, None))
+        if isinstance(message, Talk):
+            if message.turn > turn:
+                self._turns[boot] = message.turn, link.number
+            return
+        if current != link.number:
+            return
         self._clients[type(message)].heard(boot, message, now)
 
     # -- streams --------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ from ..wire.messages import (
     Settled,
     SettledQuery,
     Taken,
+    Talk,
 )
 from .absence import Absence
 from .anti_entropy import AntiEntropy
@@ -318,8 +319,8 @@ class Replica:
                 self.exchanges.staged(link, member, message, size_bytes, now)
             case Abort():
                 self.exchanges.aborted(link, member, message, now)
-            case Call() | Reply() | Cancel() | Ask() | Grant() | Taken() | Level():
-                self.courier.heard(member.boot, message, now)
+            case Talk() | Call() | Reply() | Cancel() | Ask() | Grant() | Taken() | Level():
+                self.courier.heard(link, member.boot, message, now)
 
     def _batch(self, member: Member, message: EncodedBatch, now: float, wall_ms: int) -> None:
         origin, ledger = message.origin, self.ledger

@@ -20,6 +20,7 @@
     call            [30, number, floor, service, arguments, within ms]
     reply           [31, number, outcome, payload]
     cancel          [32, number]
+    talk            [33, turn]
     ask             [36, mode, channel, more, afresh, watch]
     grant           [37, mode, channel, number, floor, payload]
     taken           [38, mode, channel, number, kept]
@@ -71,6 +72,7 @@ from .messages import (
     Settled,
     SettledQuery,
     Taken,
+    Talk,
 )
 from .strict import decode_strict, encode
 
@@ -146,6 +148,8 @@ def encode_message(message: Message) -> bytes:
             items = [Kind.REPLY, m.number, m.outcome, m.payload]
         case Cancel() as m:
             items = [Kind.CANCEL, m.number]
+        case Talk() as m:
+            items = [Kind.TALK, m.turn]
         case Ask() as m:
             items = [Kind.ASK, m.mode, m.channel, m.more, m.afresh, m.watch]
         case Grant() as m:
@@ -391,6 +395,7 @@ _SHAPES: dict[int, _Shape] = {
     Kind.CALL: _Shape(Call, (_is_count, _is_count, _is_name, _is_payload, _is_count)),
     Kind.REPLY: _Shape(Reply, (_is_count, _is_mode, _is_payload)),
     Kind.CANCEL: _Shape(Cancel, (_is_count,)),
+    Kind.TALK: _Shape(Talk, (_is_count,)),
     Kind.ASK: _Shape(Ask, (_is_mode, _is_name, _is_difference, _is_flag, _is_flag)),
     Kind.GRANT: _Shape(Grant, (_is_mode, _is_name, _is_count, _is_count, _is_payload)),
     Kind.TAKEN: _Shape(Taken, (_is_mode, _is_name, _is_count, _is_flag)),

@@ -44,6 +44,7 @@ class Kind(IntEnum):
     CALL = 30
     REPLY = 31
     CANCEL = 32
+    TALK = 33
     ASK = 36
     GRANT = 37
     TAKEN = 38
@@ -256,6 +257,16 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Talk:
+    """From now on I talk of calls and channels on this stream; `turn` counts how often I have changed.
+
+    What still comes of me on a stream that I have left is to be ignored: I say all of it again.
+    """
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """Grant me `more` messages of your channel; fewer, if it is negative: somebody waits no longer.
 
@@ -320,6 +331,7 @@ Message = (
     | Call
     | Reply
     | Cancel
+    | Talk
     | Ask
     | Grant
     | Taken
