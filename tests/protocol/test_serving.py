@@ -146,7 +146,7 @@ def test_a_request_that_breaks_every_stream_is_given_up():
     wires, bob = serving_bob()
     ada = wires.talkers[ADA]
     ada.calls.ask("work", b"", [BOB], 0.0)
-    for _ in range(20):
+    for _ in range(40):
         wires.cut(ADA, BOB)
         wires.join(ADA, BOB)
 

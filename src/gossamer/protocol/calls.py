@@ -17,7 +17,7 @@ from ..wire.messages import Call, Cancel, Message, Reply
 from .courier import Courier
 from .effects import Answered, Effect, ReplyOutcome
 
-SENDS_MAX = 16
+SENDS_MAX = 32
 """After so many streams broke under one request, what it asks for is taken to be what breaks them."""
 _REFUSED = (ReplyOutcome.UNSERVED, ReplyOutcome.BUSY)
 

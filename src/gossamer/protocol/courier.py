@@ -124,6 +124,8 @@ class Courier:
         if isinstance(message, Talk):
             if message.turn > turn:
                 self._turns[boot] = message.turn, link.number
+                for client in self._each:
+                    client.linked(boot)  # what it said last may be lost: asked again, it says it again
             return
         if current != link.number:
             return
