@@ -69,6 +69,12 @@ class Wires:
             for client in dict.fromkeys(self.talkers[boot].courier.clients.values()):
                 client.linked(peer)
 
+    def say_again(self, one, other):
+        """`one` is told that it must say again what matters, as when the other end alone has changed streams."""
+        if (one, other) in self.linked and one in self.talkers:
+            for client in dict.fromkeys(self.talkers[one].courier.clients.values()):
+                client.linked(other)
+
     def kill(self, boot):
         """A process dies, and all others notice."""
         del self.talkers[boot]

@@ -26,6 +26,8 @@ actions = st.lists(
         st.tuples(st.just("settle"), st.none()),
         st.tuples(st.just("cut"), st.tuples(st.sampled_from(SENDERS), st.sampled_from(TAKERS))),
         st.tuples(st.just("join"), st.tuples(st.sampled_from(SENDERS), st.sampled_from(TAKERS))),
+        st.tuples(st.just("say again"), st.tuples(st.sampled_from(SENDERS), st.sampled_from(TAKERS))),
+        st.tuples(st.just("ask again"), st.tuples(st.sampled_from(TAKERS), st.sampled_from(SENDERS))),
         st.tuples(st.just("kill"), st.sampled_from(TAKERS[1:])),
     ),
     min_size=20,
@@ -65,6 +67,8 @@ class World:
                 self.wires.cut(*whom)
             case "join":
                 self.wires.join(*whom)
+            case "say again" | "ask again":
+                self.wires.say_again(*whom)
             case "kill" if whom in talkers:
                 self.wires.kill(whom)
                 self.holding = {message: who for message, who in self.holding.items() if who != whom}

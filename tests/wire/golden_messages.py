@@ -171,9 +171,9 @@ GOLDEN: dict[str, tuple[Message, str]] = {
     "ask": (Ask(0, "fred", 1, False, False), "86182400646672656401f4f4"),
     "ask afresh": (Ask(0, "fred", 3, True, True), "86182400646672656403f5f5"),
     "ask for fewer": (Ask(0, "fred", -1, False, True), "86182400646672656420f4f5"),
-    "grant": (Grant(1, "fred", 9, 7, b"\xf6"), "861825016466726564090741f6"),
-    "taken": (Taken(0, "fred", 9, True), "85182600646672656409f5"),
-    "given back": (Taken(0, "fred", 9, False), "85182600646672656409f4"),
+    "grant": (Grant(1, "fred", 9, 7, 12, b"\xf6"), "87182501646672656409070c41f6"),
+    "taken": (Taken(0, "fred", 9, 12, True), "861826006466726564090cf5"),
+    "given back": (Taken(0, "fred", 9, 12, False), "861826006466726564090cf4"),
     "level": (Level(0, "fred", 12), "8418270064667265640c"),
 }
 """Name -> message, bytes in hex."""

@@ -127,7 +127,7 @@ messages = st.one_of(
     st.builds(Cancel, counts),
     st.builds(Talk, counts),
     st.builds(Ask, small, names, st.integers(-(1 << 31), (1 << 31) - 1), st.booleans(), st.booleans()),
-    st.builds(Grant, small, names, counts, counts, values),
-    st.builds(Taken, small, names, counts, st.booleans()),
+    st.builds(Grant, small, names, counts, counts, counts, values),
+    st.builds(Taken, small, names, counts, counts, st.booleans()),
     st.builds(Level, small, names, counts),
 )

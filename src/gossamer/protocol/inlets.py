@@ -30,8 +30,8 @@ class _Inlet:
     """Who waits here."""
     buffer: deque[tuple[bytes, int, bytes]] = field(default_factory=deque)
     """(sender, number, payload) of what a subscriber was granted and nobody has got yet."""
-    held: dict[bytes, set[int]] = field(default_factory=dict)
-    """By sender, what is in the buffer, or was delivered and is not done."""
+    held: dict[bytes, dict[int, int]] = field(default_factory=dict)
+    """By sender, what is in the buffer, or was delivered and is not done, and the serial of its last grant."""
     consumed: dict[bytes, set[int]] = field(default_factory=dict)
     """What each sender may grant again because it does not know yet that we consumed it."""
     levels: dict[bytes, int] = field(default_factory=dict)
@@ -66,8 +66,8 @@ class Inlets:
         for boot in sorted(inlet.senders if inlet.getters else ()):
             self._ask(channel, boot, -len(inlet.getters))
         for boot, numbers in inlet.held.items():
-            for number in sorted(numbers):
-                self._courier.send(boot, Taken(*channel, number, channel[0] != TAKE))
+            for number, serial in sorted(numbers.items()):
+                self._courier.send(boot, Taken(*channel, number, serial, channel[0] != TAKE))
         self._closed[channel] = inlet.consumed
         del self._inlets[channel]
 
@@ -90,7 +90,7 @@ class Inlets:
         self._courier.now = now
         inlet = self._inlets[channel]
         if inlet.buffer:
-            self._deliver(channel, getter, *inlet.buffer.popleft())
+            self._effects.append(delivered(channel, getter, *inlet.buffer.popleft()))
             return
         inlet.getters.append(getter)
         for boot in sorted(inlet.senders):
@@ -110,15 +110,15 @@ class Inlets:
         if inlet is None or number not in inlet.held.get(boot, ()):
             return
         if not kept and inlet.getters:
-            self._deliver(channel, inlet.getters.popleft(), boot, number, payload)
+            self._effects.append(delivered(channel, inlet.getters.popleft(), boot, number, payload))
             self._withdraw(channel, inlet)
         elif not kept and channel[0] != TAKE:
             inlet.buffer.appendleft((boot, number, payload))
         else:
-            inlet.held[boot].discard(number)
+            serial = inlet.held[boot].pop(number)
             if kept:
                 inlet.consumed.setdefault(boot, set()).add(number)
-            self._courier.send(boot, Taken(*channel, number, kept))
+            self._courier.send(boot, Taken(*channel, number, serial, kept))
 
     def watch(self, channel: Channel, now: float) -> None:
         """Want to know, from now on, how much waits.  Again does nothing."""
@@ -159,28 +159,30 @@ class Inlets:
             return
         if inlet is None:  # closed here meanwhile: a subscriber that has left needs it no more
             consumed = message.number in self._closed.get(channel, {}).get(boot, ())
-            self._courier.send(boot, Taken(*channel, message.number, consumed or channel[0] != TAKE))
+            kept = consumed or channel[0] != TAKE
+            self._courier.send(boot, Taken(*channel, message.number, message.serial, kept))
             return
         self._granted(channel, inlet, boot, message)
 
     def _granted(self, channel: Channel, inlet: _Inlet, boot: bytes, grant: Grant) -> None:
-        number = grant.number
+        number, held = grant.number, inlet.held.setdefault(boot, {})
         consumed = inlet.consumed.get(boot)
         if consumed:
             inlet.consumed[boot] = consumed = {n for n in consumed if n >= grant.floor}
         if consumed and number in consumed:
-            self._courier.send(boot, Taken(*channel, number, True))
-        elif number in inlet.held.setdefault(boot, set()):
-            return  # it is here, and its sender will hear what becomes of it
+            self._courier.send(boot, Taken(*channel, number, grant.serial, True))
+        elif number in held:
+            held[number] = grant.serial  # it is here, and its sender will hear what becomes of it
         elif inlet.getters:
-            self._deliver(channel, inlet.getters.popleft(), boot, number, grant.payload)
+            held[number] = grant.serial
+            self._effects.append(delivered(channel, inlet.getters.popleft(), boot, number, grant.payload))
             self._withdraw(channel, inlet, boot)
         elif channel[0] == TAKE:
-            self._courier.send(boot, Taken(*channel, number, False))
-        elif len(inlet.held[boot]) >= HELD_MAX:
+            self._courier.send(boot, Taken(*channel, number, grant.serial, False))
+        elif len(held) >= HELD_MAX:
             raise Malformed(f"more than {HELD_MAX} messages of a channel that were not consumed yet")
         else:
-            inlet.held[boot].add(number)
+            held[number] = grant.serial
             inlet.buffer.append((boot, number, grant.payload))
             self._effects.append(LevelChanged(*channel))
 
@@ -208,7 +210,7 @@ class Inlets:
     def _ask_afresh(self, channel: Channel, inlet: _Inlet, boot: bytes) -> None:
         """Tell all that this sender may not know: what we consumed, and then what we wait for and hold."""
         for number in sorted(inlet.consumed.get(boot, ())):
-            self._courier.send(boot, Taken(*channel, number, True))
+            self._courier.send(boot, Taken(*channel, number, 0, True))
         more = len(inlet.getters) + len(inlet.held.get(boot, ()))
         self._courier.send(boot, Ask(*channel, more, True, inlet.is_watched))
 
@@ -218,7 +220,7 @@ class Inlets:
             if boot != granter:
                 self._ask(channel, boot, -1)
 
-    def _deliver(self, channel: Channel, getter: int, boot: bytes, number: int, payload: bytes) -> None:
-        inlet = self._inlets[channel]
-        inlet.held.setdefault(boot, set()).add(number)
-        self._effects.append(Delivered(getter, *channel, boot, number, payload))
+
+def delivered(channel: Channel, getter: int, boot: bytes, number: int, payload: bytes) -> Delivered:
+    """Return the effect that gives a message to a getter."""
+    return Delivered(getter, *channel, boot, number, payload)

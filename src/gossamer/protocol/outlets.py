@@ -37,6 +37,8 @@ class _Lane:
 
     queue: list[int] = field(default_factory=list)
     granted: dict[int, bytes] = field(default_factory=dict)
+    serials: dict[int, int] = field(default_factory=dict)
+    """Of the last grant of each message: one that is given back under another was granted again meanwhile."""
     askers: dict[bytes, int] = field(default_factory=dict)
     """How many messages each still waits for, in the order in which they are served."""
 
@@ -44,6 +46,7 @@ class _Lane:
 @dataclass(slots=True, eq=False)
 class _Outlet:
     numbers: int = 0
+    serials: int = 0
     payloads: dict[int, bytes] = field(default_factory=dict)
     """What is not done, in order."""
     pending: dict[int, int] = field(default_factory=dict)
@@ -117,6 +120,7 @@ class Outlets:
         for lane in outlet.lanes.values():
             lane.queue.clear()
             lane.granted.clear()
+            lane.serials.clear()
         self._tell_level(channel, outlet)
         return lost
 
@@ -164,7 +168,7 @@ class Outlets:
                 lane.askers.pop(boot, None)
                 back = [number for number, holder in lane.granted.items() if holder == boot]
                 for number in back:
-                    del lane.granted[number]
+                    del lane.granted[number], lane.serials[number]
                     heappush(lane.queue, number)
                 if name == boot:
                     del outlet.lanes[name]
@@ -206,7 +210,9 @@ class Outlets:
 
     def _send_grant(self, channel: Channel, outlet: _Outlet, lane: _Lane, boot: bytes, number: int) -> None:
         floor = min(number for number, holder in lane.granted.items() if holder == boot)
-        self._courier.send(boot, Grant(*channel, number, floor, outlet.payloads[number]))
+        outlet.serials += 1
+        lane.serials[number] = outlet.serials
+        self._courier.send(boot, Grant(*channel, number, floor, outlet.serials, outlet.payloads[number]))
 
     def _taken(self, channel: Channel, outlet: _Outlet, boot: bytes, taken: Taken) -> None:
         lane = outlet.lanes.get(b"" if channel[0] == TAKE else boot)
@@ -216,7 +222,9 @@ class Outlets:
                 heapify(lane.queue)
                 self._done(channel, outlet, taken.number)
             return
-        del lane.granted[taken.number]
+        if not taken.kept and lane.serials[taken.number] != taken.serial:
+            return
+        del lane.granted[taken.number], lane.serials[taken.number]
         if channel[0] == SUBSCRIBE:
             lane.askers[boot] = lane.askers.get(boot, 0) + 1
         if taken.kept:

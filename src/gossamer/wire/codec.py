@@ -22,8 +22,8 @@
     cancel          [32, number]
     talk            [33, turn]
     ask             [36, mode, channel, more, afresh, watch]
-    grant           [37, mode, channel, number, floor, payload]
-    taken           [38, mode, channel, number, kept]
+    grant           [37, mode, channel, number, floor, serial, payload]
+    taken           [38, mode, channel, number, serial, kept]
     level           [39, mode, channel, waiting]
 
 A vector is [origins, sequences, tags]: origins and tags each as one string of bytes.
@@ -153,9 +153,9 @@ def encode_message(message: Message) -> bytes:
         case Ask() as m:
             items = [Kind.ASK, m.mode, m.channel, m.more, m.afresh, m.watch]
         case Grant() as m:
-            items = [Kind.GRANT, m.mode, m.channel, m.number, m.floor, m.payload]
+            items = [Kind.GRANT, m.mode, m.channel, m.number, m.floor, m.serial, m.payload]
         case Taken() as m:
-            items = [Kind.TAKEN, m.mode, m.channel, m.number, m.kept]
+            items = [Kind.TAKEN, m.mode, m.channel, m.number, m.serial, m.kept]
         case Level() as m:
             items = [Kind.LEVEL, m.mode, m.channel, m.waiting]
     items[0] = items[0].value
@@ -397,7 +397,7 @@ _SHAPES: dict[int, _Shape] = {
     Kind.CANCEL: _Shape(Cancel, (_is_count,)),
     Kind.TALK: _Shape(Talk, (_is_count,)),
     Kind.ASK: _Shape(Ask, (_is_mode, _is_name, _is_difference, _is_flag, _is_flag)),
-    Kind.GRANT: _Shape(Grant, (_is_mode, _is_name, _is_count, _is_count, _is_payload)),
-    Kind.TAKEN: _Shape(Taken, (_is_mode, _is_name, _is_count, _is_flag)),
+    Kind.GRANT: _Shape(Grant, (_is_mode, _is_name, _is_count, _is_count, _is_count, _is_payload)),
+    Kind.TAKEN: _Shape(Taken, (_is_mode, _is_name, _is_count, _is_count, _is_flag)),
     Kind.LEVEL: _Shape(Level, (_is_mode, _is_name, _is_count)),
 }

@@ -283,12 +283,16 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """This message is yours, until you say `Taken` or are gone.  What you took below `floor` will not come again."""
+    """This message is yours, until you say `Taken` or are gone.  What you took below `floor` will not come again.
+
+    `serial` is new each time that it is said: what is given back under an older one was granted again meanwhile.
+    """
 
     mode: int
     channel: str
     number: int
     floor: int
+    serial: int
     payload: bytes
 
 
@@ -299,6 +303,7 @@ class Taken:
     mode: int
     channel: str
     number: int
+    serial: int
     kept: bool
 
 
