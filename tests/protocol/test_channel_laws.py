@@ -171,6 +171,27 @@ def test_a_sender_that_closes_a_channel_and_opens_it_again_is_heard_as_before():
     assert [delivered.payload for delivered in wires.talkers[taker].told(Delivered)] == [b"before", b"after"]
 
 
+def test_what_is_given_back_while_it_is_granted_again_is_not_granted_to_a_third():
+    sender, taker, other = SENDERS[0], TAKERS[0], TAKERS[1]
+    wires = Wires(sender, taker, other)
+    outlets, inlets = wires.talkers[sender].outlets, wires.talkers[taker].inlets
+    for boot in (taker, other):
+        wires.talkers[boot].inlets.open(WORK)
+        wires.talkers[boot].inlets.senders(WORK, [sender])
+    inlets.want(WORK, 1, 0.0)
+    wires.settle()
+    outlets.post(WORK, b"", [], 0.0)
+    inlets.want_no_more(WORK, 1)
+    wires.step((sender, taker))  # nobody waits for it: it is given back
+    wires.say_again(sender, taker)  # but before that is heard, it is granted again
+    inlets.want(WORK, 2, 0.0)
+    wires.talkers[other].inlets.want(WORK, 3, 0.0)
+    wires.settle()
+
+    takers = [boot for boot in (taker, other) if wires.talkers[boot].told(Delivered)]
+    assert takers == [taker]
+
+
 def test_a_receiver_that_closes_a_channel_gives_back_what_it_holds_and_remembers_what_it_consumed():
     sender, taker, other = SENDERS[0], TAKERS[0], TAKERS[1]
     wires = Wires(sender, taker, other)
