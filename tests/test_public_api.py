@@ -37,6 +37,12 @@ OF_A_MESH = {
     "on_leave": "(self, fn)",
     "add_listener": "(self, listener, key=None)",
     "remove_listener": "(self, listener, key=None)",
+    "serve": "(self, name, fn=None, *, at_once=..., waiting=...)",
+    "unserve": "(self, name)",
+    "servers": "(self, name)",
+    "call": "(self, name, /, *args, timeout=..., peer=None, route=None, idempotent=False, **kwargs)",
+    "gather": "(self, name, /, *args, timeout=..., **kwargs)",
+    "channel": "(self, name, mode='take', capacity=...)",
     "changes": "(self, pattern='*')",
     "wait": "(self, predicate, timeout=None)",
     "settled": "(self, key=..., peers=None, timeout=None)",
@@ -104,7 +110,7 @@ def test_every_error_is_a_gossamer_error_and_a_builtin_one():
     errors = [value for name in gossamer.__all__ if isinstance(value := getattr(gossamer, name), type)]
     errors = [value for value in errors if issubclass(value, Exception) and value is not gossamer.GossamerError]
 
-    assert len(errors) == 14
+    assert len(errors) == 20
     for error in errors:
         assert issubclass(error, gossamer.GossamerError)
         assert any(base.__module__ == "builtins" for base in error.__mro__[1:] if base not in (Exception,))
@@ -155,6 +161,8 @@ def test_a_typed_program_is_checked_as_its_author_expects(tmp_path):
 TYPED_PROGRAM = """
 from typing import Any, assert_type
 
+import trio
+
 import gossamer
 
 
@@ -180,6 +188,19 @@ def script() -> None:
         for change in mesh.changes("a/*"):
             assert_type(change, gossamer.Change)
 
+        @mesh.serve
+        def add(x: int, y: int = 0) -> int:
+            return x + y
+
+        @mesh.serve("double", at_once=2)
+        def double(n: int) -> int:
+            return 2 * n
+
+        assert_type(add(1) + double(2), int)
+        assert_type(mesh.gather("add", 1), gossamer.Gathered)
+        assert_type(mesh.channel("fred"), gossamer.BlockingChannel)
+        mesh.channel("fred").send(1, wait=True, timeout=1)
+
         @mesh.on("bench/*")
         def show(change: gossamer.Change) -> str:
             return str(change.new)
@@ -191,6 +212,10 @@ async def program() -> None:
     async with gossamer.open_mesh("lab", secret="x") as mesh:
         assert_type(mesh, gossamer.Mesh)
         assert_type(await mesh.wait(lambda m: m.name), str)
+        mesh.serve("sleep", trio.sleep)
+        assert_type(mesh.channel("fred"), gossamer.Channel)
+        async for message in mesh.channel("fred"):
+            print(message, await mesh.call("add", message))
         async with mesh.changes() as changes:
             async for change in changes:
                 assert_type(change.local, bool)

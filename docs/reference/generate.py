@@ -185,6 +185,7 @@ SHARED = {
     "Objects that merge": ("counter", "shared_set", "shared_list", "value", "derived", "object", "objects"),
     "Who is there": ("name", "me", "peers", "on_join", "on_leave"),
     "Events": ("events",),
+    "Serving": ("serve", "unserve", "servers"),
     "Watching": ("on", "off", "on_conflict", "add_listener", "remove_listener"),
     "Knowing": ("status", "statistics", "foreign"),
 }
@@ -214,6 +215,9 @@ OBJECTS: dict[type, tuple[str, ...]] = {
     gossamer.Derived: ("value", "on_change", "off"),
 }
 VALUES = ("Change", "Entry", "Event", "Peer", "Status", "PeerStatus", "Unknown")
+WAITING = ("changes", "wait", "settled", "call", "gather", "channel", "close")
+CHANNEL = ("send", "drain", "get", "taking", "check", "subscribe", "unfinished", "name", "mode", "close")
+VALUES = ("Change", "Entry", "Gathered", "Peer", "Status", "PeerStatus", "Unknown")
 
 
 def api_page() -> list[str]:
@@ -246,6 +250,10 @@ def api_page() -> list[str]:
     lines += ["### A stream of events", "", paragraph(inspect.getdoc(BlockingEventStream) or ""), ""]
     for name in ("get", "missed", "close"):
         lines += described_member(name, inspect.getattr_static(BlockingEventStream, name))
+    for channel in (gossamer.BlockingChannel, gossamer.Channel):
+        lines += [f"## {channel.__name__}", "", paragraph(inspect.getdoc(channel) or ""), ""]
+        for name in CHANNEL:
+            lines += described_member(name, inspect.getattr_static(channel, name))
     lines += ["## Scope", "", paragraph(inspect.getdoc(gossamer.Scope) or ""), ""]
     for cls, names in OBJECTS.items():
         lines += [f"## {cls.__name__}", "", paragraph(inspect.getdoc(cls) or ""), ""]

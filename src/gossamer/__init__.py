@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .blocking import BlockingMesh, join
     from .errors import (
+        ChannelEmpty,
+        ChannelFull,
         ConfigurationError,
         ForkedMesh,
         FrozenValue,
@@ -27,9 +29,13 @@ if TYPE_CHECKING:
         MeshClosed,
         MeshTimeout,
         NetworkError,
+        NoService,
         ObjectGone,
+        PeerLost,
         Refused,
+        RemoteError,
         SecretError,
+        ServiceBusy,
         UnsendableValue,
         ValueTooLarge,
         WrongThread,
@@ -38,7 +44,10 @@ if TYPE_CHECKING:
     from .options import Options
     from .peers import Peer
     from .status import PeerStatus, Status
+    from .views.blocking_channel import BlockingChannel
+    from .views.calling import Gathered
     from .views.changes import Change
+    from .views.channel import Channel
     from .views.counter import Counter
     from .views.derived import Derived
     from .views.entries import Entry
@@ -55,6 +64,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "blocking": ("BlockingMesh", "join"),
     "errors": (
+        "ChannelEmpty",
+        "ChannelFull",
         "ConfigurationError",
         "ForkedMesh",
         "FrozenValue",
@@ -64,9 +75,13 @@ _HOMES = {
         "MeshClosed",
         "MeshTimeout",
         "NetworkError",
+        "NoService",
+        "PeerLost",
         "ObjectGone",
         "Refused",
+        "RemoteError",
         "SecretError",
+        "ServiceBusy",
         "UnsendableValue",
         "ValueTooLarge",
         "WrongThread",
@@ -75,7 +90,10 @@ _HOMES = {
     "options": ("Options",),
     "peers": ("Peer",),
     "status": ("PeerStatus", "Status"),
+    "views.blocking_channel": ("BlockingChannel",),
+    "views.calling": ("Gathered",),
     "views.changes": ("Change",),
+    "views.channel": ("Channel",),
     "views.counter": ("Counter",),
     "views.derived": ("Derived",),
     "views.entries": ("Entry",),
@@ -92,8 +110,12 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 logging.getLogger("gossamer").addHandler(logging.NullHandler())  # a program that wants our log says so
 
 __all__ = [
+    "BlockingChannel",
     "BlockingMesh",
     "Change",
+    "Channel",
+    "ChannelEmpty",
+    "ChannelFull",
     "ConfigurationError",
     "Counter",
     "Derived",
@@ -101,6 +123,7 @@ __all__ = [
     "Event",
     "ForkedMesh",
     "FrozenValue",
+    "Gathered",
     "GossamerError",
     "InvalidKey",
     "Malformed",
@@ -108,13 +131,17 @@ __all__ = [
     "MeshClosed",
     "MeshTimeout",
     "NetworkError",
+    "NoService",
     "ObjectGone",
     "Options",
     "Peer",
+    "PeerLost",
     "PeerStatus",
     "Refused",
+    "RemoteError",
     "Scope",
     "SecretError",
+    "ServiceBusy",
     "SharedList",
     "SharedSet",
     "Status",

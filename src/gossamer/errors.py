@@ -15,6 +15,12 @@
     |- WrongThread       RuntimeError      a blocking call where blocking would wait for itself
     |- ObjectGone        LookupError       an object that was deleted
     |- ForkedMesh        RuntimeError      a trio mesh that a fork left without its loop
+    |- RemoteError       RuntimeError      what a service raised in another program
+    |- NoService         LookupError       nobody serves what was called
+    |- ServiceBusy       RuntimeError      a service has too many requests already
+    |- PeerLost          ConnectionError   whoever should answer has gone, and may have done its work or not
+    |- ChannelFull       RuntimeError      nobody took a channel's messages, so there is no room
+    |- ChannelEmpty      LookupError       a channel had nothing, and one did not want to wait
 
 Each also inherits the built-in that people already catch.  A message says what
 happened, why, and what to do.
@@ -81,3 +87,39 @@ class WrongThread(GossamerError, RuntimeError):
 
 class ForkedMesh(GossamerError, RuntimeError):
     """A trio mesh was used in a forked child, where its event loop does not run."""
+
+
+class RemoteError(GossamerError, RuntimeError):
+    """A service raised an error in the program that runs it: its type's name and its message, never its code.
+
+    `type_name`, `message` and `peer` (who ran it) tell it apart; the traceback is in that program's log.
+    """
+
+    def __init__(self, type_name: str, message: str, peer: object) -> None:
+        super().__init__(type_name, message, peer)
+        self.type_name = type_name
+        self.message = message
+        self.peer = peer
+
+    def __str__(self) -> str:
+        return f"{self.type_name} at {self.peer}: {self.message}"
+
+
+class NoService(GossamerError, LookupError):
+    """Nobody that we can see serves what was called.  Nothing was started."""
+
+
+class ServiceBusy(GossamerError, RuntimeError):
+    """Whoever serves it has as many requests waiting as it allows.  Nothing was started: try later, or elsewhere."""
+
+
+class PeerLost(GossamerError, ConnectionError):
+    """Whoever should have answered has gone, after it may have begun: whether it did its work is unknown."""
+
+
+class ChannelFull(GossamerError, RuntimeError):
+    """As many messages as a channel holds were not consumed in time.  This one was not sent."""
+
+
+class ChannelEmpty(GossamerError, LookupError):
+    """A channel had no message for us, and we did not want to wait for one."""

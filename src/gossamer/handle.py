@@ -19,13 +19,13 @@ from .crdt.writes import each
 from .errors import MeshClosed
 from .forking import tell_of_forks
 from .peers import Directory, Peer
-from .protocol.effects import ClockSkew, Forked, Joined, Left, Notice, Rejoined
+from .protocol.effects import TRAFFIC, ClockSkew, Forked, Joined, Left, Notice, Rejoined
 from .protocol.ledger import Ledger
 from .status import PeerStatus, Status, peer_statuses, unsent, why
+from .talking import TalkingMesh
 from .views.changes import Change
 from .views.emitter import Emitter, Station
 from .views.listeners import ANY_KEY, Listeners
-from .views.objects import MeshWithObjects
 from .views.watchers import Feed, Watchers
 
 logger = logging.getLogger("gossamer.mesh")
@@ -35,7 +35,7 @@ EVERYTHING: Any = object()
 F = TypeVar("F", bound=Callable[[Change], Any])
 
 
-class MeshHandle(MeshWithObjects):
+class MeshHandle(TalkingMesh):
     """The state, the peers and the listeners of a mesh that is open."""
 
     def __init__(self, arguments: Arguments) -> None:
@@ -62,6 +62,7 @@ class MeshHandle(MeshWithObjects):
         wall_ms, writer_of = self.clock.wall_ms, self._directory.writer
         super().__init__(self._ledger, arguments.name, wall_ms, self.seen_ms, self.driver.wrote, writer_of)
         self._watchers.mapping = self
+        self._start_talking()
         self._listeners = Listeners(self._watchers)
         self._feed = Feed(self.options.changes_max, self._wake_listeners, self._listeners.wanted)
         tell_of_forks(self)
@@ -84,6 +85,8 @@ class MeshHandle(MeshWithObjects):
         self._assemble(self._ledger)
         for dot in self._questions:
             self.replica.ask_settled(*dot, self.clock.monotonic())
+        self._stop_being_who_we_were()
+        self._talk_as_new()
 
     def seen_ms(self) -> int:
         """Return the time by which writes expire: our wall clock, put right by what peers' clocks say."""
@@ -98,6 +101,8 @@ class MeshHandle(MeshWithObjects):
         """The loop went round: those who wait for something other than a key look again."""
         if self._watchers.waiters:
             self._watchers.poke()
+        if self._calling.seeking:
+            self._calling.look()
 
     def _wake_listeners(self) -> None:
         raise NotImplementedError
@@ -107,6 +112,9 @@ class MeshHandle(MeshWithObjects):
 
     def _notice(self, notice: Notice) -> None:
         """The replica has something to tell.  In the loop."""
+        if type(notice) in TRAFFIC:
+            self._traffic(notice)
+            return
         members = self.replica.membership.members
         match notice:
             case Joined(boot) if boot in members:
@@ -137,6 +145,7 @@ class MeshHandle(MeshWithObjects):
                 self.rejoined = notice
             case _:
                 pass  # those who wait for it are poked below
+        self._look()
         self._watchers.poke()
 
     # -- events ---------------------------------------------------------------------------------
@@ -287,6 +296,8 @@ class MeshHandle(MeshWithObjects):
             "events received": replica.emissions.counts["events received"],
             "events missed": self._emitter.missed,
             "event errors": self._emitter.errors,
+            "requests started": replica.serving.started,
+            "requests refused": replica.serving.refused,
             "changes conflated": sum(feed.conflated for feed in self._watchers.feeds),
         }
         counts |= {field.replace("_", " "): getattr(network, field) for field in network.__slots__}
@@ -335,6 +346,7 @@ class MeshHandle(MeshWithObjects):
             self._closed = self._ledger.closed = True
         self._watchers.wake_all()
         self._emitter.wake_all()
+        self._end_talking()
 
     def dispose(self) -> None:
         """Give back the sockets."""
@@ -365,6 +377,7 @@ class MeshHandle(MeshWithObjects):
         self._watchers.keep_only(self._feed)
         self._emitter.forget_readers()
         self._questions.clear()
+        self._stop_talking_in_child()
         self.is_forked = True
         self._detour = 1 + (self._batches.current() is not None)
         self.driver.abandon()

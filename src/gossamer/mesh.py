@@ -15,9 +15,15 @@ from .handle import EVERYTHING, Arguments, MeshHandle, Peer
 from .living import living
 from .loop_events import Events
 from .options import Options
+from .protocol.effects import Requested, Withdrawn
 from .settings import arguments_of
+from .talking import CALL_TIMEOUT_S
+from .views.calling import Gathered
 from .views.changes import Change, Pattern
+from .views.channel import Channel
 from .views.emitter import Station
+from .views.lines import CAPACITY
+from .views.services import Service, outcome_of
 from .views.watchers import Feed
 
 T = TypeVar("T")
@@ -33,6 +39,9 @@ class Mesh(MeshHandle):
     def __init__(self, arguments: Arguments) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self._listening = Bell(self._token)
+        self._thread = get_ident()
+        self._handlers: trio.Nursery | None = None
+        self._scopes: dict[tuple[bytes, int], trio.CancelScope] = {}
         super().__init__(arguments)
 
     # -- waiting --------------------------------------------------------------------------------
@@ -75,6 +84,107 @@ class Mesh(MeshHandle):
             raise MeshTimeout(f"waited {timeout} s for {what()}; {self.status().why}")
         await trio.lowlevel.checkpoint()
         return found
+
+    # -- calls and channels -----------------------------------------------------------------------
+
+    async def call(
+        self,
+        name: str,
+        /,
+        *args: Any,
+        timeout: float | None = CALL_TIMEOUT_S,
+        peer: Peer | str | None = None,
+        route: Any = None,
+        idempotent: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Call a service and return what it returns: of `peer`, or of one that serves it.
+
+        Equal arguments (or equal `route`) go to the same peer while it is there.  It is
+        started at most once: if whoever was asked goes away, another is asked only if the first cannot
+        have begun, or the call is `idempotent`.  Raises RemoteError with what the service
+        raised; NoService if nobody serves it; ServiceBusy; PeerLost if nobody can tell whether it was done;
+        MeshTimeout after `timeout` seconds (None: never).  Then, and when this is
+        cancelled, a service in a trio program is cancelled too, while one in a script goes on and its
+        result is dropped.
+        """
+        waiter = self._new_waiter("call")
+        self._check_open()
+        ticket = self._calling.ticket(
+            name, args, kwargs, waiter.wake, timeout=timeout, peer=peer, route=route, idempotent=idempotent
+        )
+        self._begin(ticket)
+        answered = False
+        try:
+            answered = await waiter.wait(lambda: ticket.done, timeout)
+        finally:
+            if not answered:
+                self._calling.give_up(ticket)
+        if not answered:
+            raise self._calling.late(ticket)
+        return ticket.result()
+
+    async def gather(self, name: str, /, *args: Any, timeout: float | None = CALL_TIMEOUT_S, **kwargs: Any) -> Gathered:
+        """Call a service of all that serve it, and return their replies and who stayed silent for `timeout` seconds."""
+        waiter = self._new_waiter("gather")
+        self._check_open()
+        tickets = self._tickets_for_all(name, args, kwargs, timeout, waiter.wake)
+        try:
+            await waiter.wait(lambda: all(ticket.done for ticket in tickets.values()), timeout)
+        finally:
+            gathered = self._gathered(tickets)
+        return gathered
+
+    def channel(self, name: str, mode: str = "take", capacity: int = CAPACITY) -> Channel:
+        """Return a channel: a queue between programs, of which all who name it are part.
+
+        `mode` is "take" (each message goes to exactly one receiver) or "subscribe" (each to
+        all); the two are different channels.  `capacity` bounds how many messages of ours may be unconsumed.
+        """
+        self._before_use()
+        self._check_open()
+        return Channel(self._lines.line(name, mode, capacity), self._new_waiter)
+
+    def _new_waiter(self, what: str) -> _Waiter:
+        self._before_use()
+        return _Waiter(self._token)
+
+    def in_loop(self, fn: Callable[[], object]) -> None:
+        """Run `fn`, now if this is the loop's thread, and then whatever the replica asks for."""
+        if get_ident() == self._thread:
+            self._run_in_loop(fn)
+        else:
+            super().in_loop(fn)
+
+    def run_request(self, request: Requested, handler: Service) -> None:
+        """Run a handler as a task."""
+        if self._handlers is not None:
+            self._handlers.start_soon(self._handle, request, handler)
+
+    async def _handle(self, request: Requested, handler: Service) -> None:
+        scope = self._scopes[request.boot, request.number] = trio.CancelScope(
+            deadline=trio.current_time() + request.within_s
+        )
+        outcome = outcome_of(MeshTimeout("nobody waited for it any more"))
+        try:
+            with scope:
+                outcome = await handler.run_in_loop(request.arguments, self.options.value_bytes_max)
+        finally:
+            del self._scopes[request.boot, request.number]
+            self._calling.finished(request, *outcome)
+
+    def _stop_request(self, request: Withdrawn) -> None:
+        scope = self._scopes.get((request.boot, request.number))
+        if scope is not None:
+            scope.cancel()
+
+    async def _run_handlers(self) -> None:
+        async with trio.open_nursery() as nursery:
+            self._handlers = nursery
+            try:
+                await trio.sleep_forever()
+            finally:
+                self._handlers = None
 
     # -- watching -------------------------------------------------------------------------------
 
@@ -172,6 +282,23 @@ class Changes:
             await self._bell.rung()
 
 
+class _Waiter:
+    """Waits in the loop, for what is told to it by `wake`."""
+
+    def __init__(self, token: trio.lowlevel.TrioToken) -> None:
+        self._bell = Bell(token)
+        self.wake = self._bell.ring
+
+    async def wait(self, done: Callable[[], bool], timeout: float | None) -> bool:
+        """Return once `done()`, or False after `timeout` seconds."""
+        await trio.lowlevel.checkpoint()
+        with trio.move_on_after(math.inf if timeout is None else timeout):
+            while not done():
+                await self._bell.rung()
+            return True
+        return done()
+
+
 class Bell:
     """Rung from any thread, as often as one likes; heard by one task.  Made in the loop's thread."""
 
@@ -204,7 +331,7 @@ class Bell:
 async def opened(arguments: Arguments) -> AsyncIterator[Mesh]:
     """Take part in a mesh for as long as the block runs."""
     mesh = Mesh(arguments)
-    async with living(mesh, mesh._deliver):
+    async with living(mesh, mesh._deliver, mesh._run_handlers):
         yield mesh
 
 

@@ -173,6 +173,30 @@ def test_a_doorbell_is_heard_in_another_program_and_answered(start: Callable[...
     visitor.ends()
 
 
+def test_squares_are_computed_by_the_program_that_serves_them(start: Callable[..., Program]) -> None:
+    server = start("squares.py", "serve")
+    assert server.line() == "serving"
+
+    asker = start("squares.py", "3", "five", "4")
+
+    assert asker.line() == "3 * 3 = 9, says square server"
+    assert asker.line() == "'five' is no number"
+    assert asker.line() == "4 * 4 = 16, says square server"
+    asker.ends()
+
+
+def test_work_is_done_by_whoever_waits_for_it(start: Callable[..., Program]) -> None:
+    ada = start("work_queue.py", "work", "ada")
+    assert ada.line() == "waiting for work"
+
+    giver = start("work_queue.py", "give", "10")
+
+    assert ada.line() == "ada does piece 0: 0"
+    assert ada.line() == "ada does piece 1: 499500"
+    assert giver.line() == "done by ada"
+    giver.ends()
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
 def test_an_example_is_short_and_tested(path: Path) -> None:
     text = path.read_text(encoding="utf-8")

@@ -10,28 +10,37 @@ from gossamer.crdt.writes import Batch, Write, expiry_meta, pack
 from gossamer.wire.keys import SpaceKey
 from gossamer.wire.messages import (
     Abort,
+    Ask,
     Beacon,
+    Call,
+    Cancel,
     DeltaEnd,
     DeltaPart,
     Events,
     EventsRepair,
     Goodbye,
+    Grant,
     Introduce,
     Known,
+    Level,
     Peers,
     Ping,
     PingRequest,
     Pong,
     Repair,
+    Reply,
     RosterPart,
     Settled,
     SettledQuery,
+    Taken,
+    Talk,
 )
 
 ids = st.binary(min_size=16, max_size=16)
 boots = st.binary(min_size=12, max_size=12)
 origins = st.integers(1, 5).map(lambda number: number.to_bytes(12, "big"))
 counts = st.integers(0, (1 << 63) - 1)
+small = st.integers(0, 255)
 heads = st.integers(0, SEQUENCE_MAX)
 sequences = st.integers(1, SEQUENCE_MAX)
 ordinals = st.integers(1, SEQUENCE_MAX - 5)
@@ -121,4 +130,12 @@ messages = st.one_of(
     st.builds(Events, boots, ordinals, st.none() | st.tuples(origins, ordinals), events, ordinals, st.booleans()),
     st.builds(EventsRepair, boots, heads, heads),
     st.builds(Peers, st.lists(st.tuples(boots, names, ports), max_size=5).map(tuple)),
+    st.builds(Call, counts, counts, names, values, counts),
+    st.builds(Reply, counts, small, values),
+    st.builds(Cancel, counts),
+    st.builds(Talk, counts),
+    st.builds(Ask, small, names, st.integers(-(1 << 31), (1 << 31) - 1), st.booleans(), st.booleans()),
+    st.builds(Grant, small, names, counts, counts, counts, values),
+    st.builds(Taken, small, names, counts, counts, st.booleans()),
+    st.builds(Level, small, names, counts),
 )

@@ -72,11 +72,14 @@ class Introductions:
             member.address = link.address[0], message.unicast_port
         replica.membership.introduced(member, message)
         replica.emissions.met(member, message.events, now)
-        if member.link is None:
+        fresh = member.link is None
+        if fresh:
             member.link = link.number
         if new:
             self.meet(member, now, wall_ms)
         self.announce(member, now, wall_ms)
+        if fresh:
+            replica.courier.linked(member.boot, now)
         replica.probes.ping(member, link, now, wall_ms)
         if member.hears_by_multicast(now):
             replica.dissemination.join_pushing(member, link)
@@ -108,6 +111,7 @@ class Introductions:
         if member.announced:
             member.announced = False
             replica.effects.append(Left(member.boot, presence))
+        replica.courier.gone(member.boot, now)
         if member.stream_address is not None and presence is Presence.FAILED:
             replica.hints.add(member.stream_address, now, replica.options.retry_peers_s)
 

@@ -22,40 +22,53 @@ from ..options import Options
 from ..wire.codec import decode_batch, decode_message, encode_message
 from ..wire.messages import (
     Abort,
+    Ask,
     Beacon,
+    Call,
+    Cancel,
     DeltaEnd,
     DeltaPart,
     EncodedBatch,
     Events,
     EventsRepair,
     Goodbye,
+    Grant,
     Introduce,
     Known,
+    Level,
     Message,
     Peers,
     Ping,
     PingRequest,
     Pong,
     Repair,
+    Reply,
     RosterPart,
     Settled,
     SettledQuery,
+    Taken,
+    Talk,
 )
 from .absence import Absence
 from .anti_entropy import AntiEntropy
 from .beacons import Beacons, Identity
+from .calls import Calls
+from .courier import Courier
 from .dissemination import Dissemination
 from .effects import Address, Effect, LinkId, Presence
 from .emissions import Emissions
 from .exchange import Link
 from .exchanges import Exchanges
 from .hints import Hints
+from .inlets import Inlets
 from .introductions import Introductions
 from .ledger import Ledger, Observer, Outcome
 from .membership import Member, Membership
+from .outlets import Outlets
 from .post import Post
 from .probes import Probes
 from .repairs import Repairs
+from .serving import Serving
 from .settling import Settling
 from .timers import Timers
 
@@ -111,6 +124,9 @@ class Replica:
         self.dissemination = Dissemination(ledger, membership, exchanges, post, effects, options, rng)
         self.introductions = Introductions(self)
         self.timers = Timers(self, now)
+        self.courier = courier = Courier(identity, membership, exchanges, self.timers.soon)
+        self.calls, self.serving = Calls(courier, effects), Serving(courier, effects)
+        self.inlets, self.outlets = Inlets(courier, effects), Outlets(courier, effects)
         self._decode, self._decode_batch = decode, decode_batch
         self._applied: dict[bytes, None] = {}
 
@@ -214,6 +230,7 @@ class Replica:
     def connect_failed(self, address: Address, now: float) -> None:
         """A stream could not be opened."""
         self.exchanges.connected(address, now, False)
+        self.courier.unreachable(address, now)
 
     def link_heard(self, number: LinkId, data: bytes, now: float, wall_ms: int) -> None:
         """A message has come on a link.  Raise Malformed if the link must be closed for it."""
@@ -235,7 +252,12 @@ class Replica:
 
     def link_closed(self, number: LinkId, now: float) -> None:
         """A stream has ended, whatever the reason."""
+        link = self.exchanges.links.get(number)
+        member = None if link is None else self.membership.members.get(link.boot or b"")
+        was_in_use = member is not None and member.link == number
         self.exchanges.closed(number)
+        if link is not None and was_in_use:
+            self.courier.unlinked(link, now)
         self.timers.soon(now)
 
     def pull(self, number: LinkId) -> list[bytes]:
@@ -313,6 +335,8 @@ class Replica:
                 self.exchanges.staged(link, member, message, size_bytes, now)
             case Abort():
                 self.exchanges.aborted(link, member, message, now)
+            case Talk() | Call() | Reply() | Cancel() | Ask() | Grant() | Taken() | Level():
+                self.courier.heard(link, member.boot, message, now)
 
     def _batch(self, member: Member, message: EncodedBatch, now: float, wall_ms: int) -> None:
         origin, ledger = message.origin, self.ledger

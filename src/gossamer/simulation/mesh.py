@@ -23,10 +23,11 @@ from ..crdt.writes import Held, Key, Replaced, each
 from ..errors import ConfigurationError, MeshTimeout, WrongThread
 from ..net.clocks import Clock
 from ..net.transport import NetworkStatistics
-from ..protocol.effects import Notice
+from ..protocol.effects import Notice, Requested
 from ..protocol.emissions import RawEvent
 from ..protocol.ledger import Ledger
 from ..surroundings import Surroundings
+from ..views.services import Service
 from .node import Node
 from .process import Process
 from .simulation import Simulation
@@ -89,6 +90,7 @@ class SimulatedMesh(BlockingMesh):
 
     def _finish_end(self) -> None:
         if self._process.is_there:
+            self.take_leave()
             self.retire()
             took_s = self._simulation.stop(self.node, linger_s=self.linger_s)
             if took_s >= self.linger_s and self.replica.membership.alive():
@@ -144,6 +146,14 @@ class SimulatedMesh(BlockingMesh):
 
     def _call_listener(self, fn: Callable[[], Any]) -> None:
         self._simulation.engine.after(0, self._listeners.call, fn)
+
+    def run_request(self, request: Requested, handler: Service) -> None:
+        """Run a handler as the next step; it cannot wait, for time passes only when it has ended."""
+        self._simulation.engine.after(0, self._handle, request, handler)
+
+    def _handle(self, request: Requested, handler: Service) -> None:
+        if not self._closed:
+            self._calling.finished(request, *handler.run(request.arguments, self.options.value_bytes_max))
 
     # -- fork -------------------------------------------------------------------------------------
 

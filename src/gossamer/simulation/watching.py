@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..crdt.writes import Held, Key, Replaced
 from ..protocol.effects import Notice
+from ..protocol.emissions import RawEvent
 from ..views.mapping import MeshMapping
 from ..views.watchers import Feed, Watchers
 
@@ -51,6 +52,12 @@ class WatchingProgram:
         self._watchers.lapsed(lapsed)
 
     def noticed(self, notice: Notice) -> None:
+        """Look away."""
+
+    def happened(self, events: Sequence[RawEvent]) -> None:
+        """Look away."""
+
+    def lost(self, boot: bytes, count: int) -> None:
         """Look away."""
 
     def turned(self) -> None:

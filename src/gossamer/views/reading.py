@@ -19,6 +19,7 @@ from ..wire.values import decode_value
 from .batches import Batch, Batches, Row
 from .dict_like import DictLike
 from .entries import Entry, entry_of, rivals
+from .offers import Offers
 from .pins import Pins
 from .spaces import Spaces
 
@@ -46,6 +47,8 @@ class ReadableState(DictLike[Any]):
         self._batches = Batches()
         self._detour = 0
         self._spaces: Spaces
+        self.offers = Offers()
+        """Who serves what, for calls and channels."""
 
     def _before_use(self) -> None:
         """The state is about to be used, and `_detour` says that there is something to see to first."""

@@ -22,6 +22,8 @@ VALUE: Final = 4
 OBJECT: Final = 5
 LEASE: Final = 6
 CHANNEL: Final = 7
+OFFER: Final = 8
+"""Who serves what, and takes part in which channel: see `offers`."""
 
 
 class Attentive(Protocol):
@@ -78,6 +80,8 @@ class Spaces:
             was_counted = before is not None and key not in self._lapsed
             self._lapsed.discard(key)
             self.count += (after is not None) - was_counted
+            if key.space == OFFER:
+                self._mapping.offers.note(key.key, after is not None)
         return self._index(rows) if rows and self._used else []
 
     def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]]) -> list[SpaceKey]:

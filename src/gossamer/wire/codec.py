@@ -20,6 +20,14 @@
     peers           [16, [[boot, host, stream port] ...]]
     events          [20, boot, first, [origin, sequence] | null, [[name, payload] ...], oldest, answer wanted]
     events repair   [21, boot, after, until]
+    call            [30, number, floor, service, arguments, within ms]
+    reply           [31, number, outcome, payload]
+    cancel          [32, number]
+    talk            [33, turn]
+    ask             [36, mode, channel, more, afresh, watch]
+    grant           [37, mode, channel, number, floor, serial, payload]
+    taken           [38, mode, channel, number, serial, kept]
+    level           [39, mode, channel, waiting]
 
 A vector is [origins, sequences, tags]: origins and tags each as one string of bytes.
 A batch's tag is the chained hash of its origin's batches: it depends on the tag before
@@ -43,25 +51,33 @@ from .columns import batch_from_columns, encode_batch_columns, part_columns, par
 from .heads import ARRAY, FALSE, NULL, TRUE, encode_bytes, encode_integer, encode_text, head
 from .messages import (
     Abort,
+    Ask,
     Beacon,
+    Call,
+    Cancel,
     DeltaEnd,
     DeltaPart,
     EncodedBatch,
     Events,
     EventsRepair,
     Goodbye,
+    Grant,
     Introduce,
     Kind,
     Known,
+    Level,
     Message,
     Peers,
     Ping,
     PingRequest,
     Pong,
     Repair,
+    Reply,
     RosterPart,
     Settled,
     SettledQuery,
+    Taken,
+    Talk,
 )
 from .strict import decode_strict, encode
 
@@ -150,6 +166,22 @@ def encode_message(message: Message) -> bytes:
             return encode_events(m, [encode_event(name, payload) for name, payload in m.items])
         case EventsRepair() as m:
             items = [Kind.EVENTS_REPAIR, m.boot, m.after, m.until]
+        case Call() as m:
+            items = [Kind.CALL, m.number, m.floor, m.service, m.arguments, m.within_ms]
+        case Reply() as m:
+            items = [Kind.REPLY, m.number, m.outcome, m.payload]
+        case Cancel() as m:
+            items = [Kind.CANCEL, m.number]
+        case Talk() as m:
+            items = [Kind.TALK, m.turn]
+        case Ask() as m:
+            items = [Kind.ASK, m.mode, m.channel, m.more, m.afresh, m.watch]
+        case Grant() as m:
+            items = [Kind.GRANT, m.mode, m.channel, m.number, m.floor, m.serial, m.payload]
+        case Taken() as m:
+            items = [Kind.TAKEN, m.mode, m.channel, m.number, m.serial, m.kept]
+        case Level() as m:
+            items = [Kind.LEVEL, m.mode, m.channel, m.waiting]
     items[0] = items[0].value
     return encode(items)
 
@@ -247,6 +279,18 @@ def _is_name(item: Any) -> bool:
 
 def _is_bytes(length: int) -> Callable[[Any], bool]:
     return lambda item: type(item) is bytes and len(item) == length
+
+
+def _is_payload(item: Any) -> bool:
+    return type(item) is bytes
+
+
+def _is_mode(item: Any) -> bool:
+    return type(item) is int and 0 <= item < 256
+
+
+def _is_difference(item: Any) -> bool:
+    return type(item) is int and -(1 << 31) <= item < 1 << 31
 
 
 def _or_none(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -403,4 +447,12 @@ _SHAPES: dict[int, _Shape] = {
     Kind.PEERS: _Shape(_make_peers, (_is_addresses,)),
     Kind.EVENTS: _Shape(_make_events, (_is_boot, _is_ordinal, _or_none(_is_dot), _is_events, _is_ordinal, _is_flag)),
     Kind.EVENTS_REPAIR: _Shape(EventsRepair, (_is_boot, _is_sequence, _is_sequence)),
+    Kind.CALL: _Shape(Call, (_is_count, _is_count, _is_name, _is_payload, _is_count)),
+    Kind.REPLY: _Shape(Reply, (_is_count, _is_mode, _is_payload)),
+    Kind.CANCEL: _Shape(Cancel, (_is_count,)),
+    Kind.TALK: _Shape(Talk, (_is_count,)),
+    Kind.ASK: _Shape(Ask, (_is_mode, _is_name, _is_difference, _is_flag, _is_flag)),
+    Kind.GRANT: _Shape(Grant, (_is_mode, _is_name, _is_count, _is_count, _is_count, _is_payload)),
+    Kind.TAKEN: _Shape(Taken, (_is_mode, _is_name, _is_count, _is_count, _is_flag)),
+    Kind.LEVEL: _Shape(Level, (_is_mode, _is_name, _is_count)),
 }

@@ -43,6 +43,12 @@ class Kind(IntEnum):
     EVENTS_REPAIR = 21
     CALL = 30
     REPLY = 31
+    CANCEL = 32
+    TALK = 33
+    ASK = 36
+    GRANT = 37
+    TAKEN = 38
+    LEVEL = 39
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +253,98 @@ class EventsRepair:
     until: int
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Run `service` with these arguments; sent again, under the same number, whenever a stream broke.
+
+    Numbers count from 1 for each boot.  `floor` is the lowest that its sender still waits
+    for: what is below has been answered or given up, and must never be started.
+    `within_ms` is how long the sender will wait from now on; 0 for ever.
+    """
+
+    number: int
+    floor: int
+    service: str
+    arguments: bytes
+    within_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What became of your call; the payload of RETURNED is a value, of RAISED a type's name and a message."""
+
+    number: int
+    outcome: int
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """I wait no longer for the reply to this call."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """From now on I talk of calls and channels on this stream; `turn` counts how often I have changed.
+
+    What still comes of me on a stream that I have left is to be ignored: I say all of it again.
+    """
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Grant me `more` messages of your channel; fewer, if it is negative: somebody waits no longer.
+
+    The first on a stream is `afresh`: `more` is then all that I wait for or hold of yours.
+    With `watch`, tell me whenever you begin or cease to have messages that nobody has taken.
+    """
+
+    mode: int
+    channel: str
+    more: int
+    afresh: bool
+    watch: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """This message is yours, until you say `Taken` or are gone.  What you took below `floor` will not come again.
+
+    `serial` is new each time that it is said: what is given back under an older one was granted again meanwhile.
+    """
+
+    mode: int
+    channel: str
+    number: int
+    floor: int
+    serial: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Your message was consumed here (`kept`), or is given back for somebody else."""
+
+    mode: int
+    channel: str
+    number: int
+    serial: int
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """So many messages of mine wait for whoever asks first."""
+
+    mode: int
+    channel: str
+    waiting: int
+
+
 Message = (
     Beacon
     | Introduce
@@ -266,4 +364,12 @@ Message = (
     | Settled
     | Events
     | EventsRepair
+    | Call
+    | Reply
+    | Cancel
+    | Talk
+    | Ask
+    | Grant
+    | Taken
+    | Level
 )
