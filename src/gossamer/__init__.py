@@ -23,12 +23,16 @@ if TYPE_CHECKING:
         FrozenValue,
         GossamerError,
         InvalidKey,
+        LeaseHeld,
+        LeaseLost,
         Malformed,
         MeshClosed,
         MeshTimeout,
         NetworkError,
+        NoQuorum,
         Refused,
         SecretError,
+        StaleToken,
         UnsendableValue,
         ValueTooLarge,
         WrongThread,
@@ -41,6 +45,8 @@ if TYPE_CHECKING:
     from .views.counter import Counter
     from .views.derived import Derived
     from .views.entries import Entry
+    from .views.fenced import Fenced
+    from .views.lease import AsyncLease, Lease
     from .views.scope import Scope
     from .views.shared_set import SharedSet
     from .views.value import Value
@@ -56,12 +62,16 @@ _HOMES = {
         "FrozenValue",
         "GossamerError",
         "InvalidKey",
+        "LeaseHeld",
+        "LeaseLost",
         "Malformed",
         "MeshClosed",
         "MeshTimeout",
         "NetworkError",
+        "NoQuorum",
         "Refused",
         "SecretError",
+        "StaleToken",
         "UnsendableValue",
         "ValueTooLarge",
         "WrongThread",
@@ -74,6 +84,8 @@ _HOMES = {
     "views.counter": ("Counter",),
     "views.derived": ("Derived",),
     "views.entries": ("Entry",),
+    "views.fenced": ("Fenced",),
+    "views.lease": ("AsyncLease", "Lease"),
     "views.scope": ("Scope",),
     "views.shared_set": ("SharedSet",),
     "views.value": ("Value",),
@@ -84,21 +96,27 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 logging.getLogger("gossamer").addHandler(logging.NullHandler())  # a program that wants our log says so
 
 __all__ = [
+    "AsyncLease",
     "BlockingMesh",
     "Change",
     "ConfigurationError",
     "Counter",
     "Derived",
     "Entry",
+    "Fenced",
     "ForkedMesh",
     "FrozenValue",
     "GossamerError",
     "InvalidKey",
+    "Lease",
+    "LeaseHeld",
+    "LeaseLost",
     "Malformed",
     "Mesh",
     "MeshClosed",
     "MeshTimeout",
     "NetworkError",
+    "NoQuorum",
     "Options",
     "Peer",
     "PeerStatus",
@@ -106,6 +124,7 @@ __all__ = [
     "Scope",
     "SecretError",
     "SharedSet",
+    "StaleToken",
     "Status",
     "Unknown",
     "UnsendableValue",

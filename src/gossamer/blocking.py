@@ -20,7 +20,11 @@ from .handle import EVERYTHING, Arguments, MeshHandle, Peer
 from .options import Options
 from .settings import arguments_of
 from .threads import ENDS_WITHIN_S, ListenerThread, LoopThread, wait_for
+from .views.advisory_lease import AdvisoryState
 from .views.changes import Change, Pattern
+from .views.lease import Lease
+from .views.leases import Story, advanced
+from .views.quorum_lease import QuorumState
 from .views.watchers import Feed
 
 T = TypeVar("T")
@@ -150,6 +154,42 @@ class BlockingMesh(MeshHandle):
     def _rest(self, event: threading.Event, seconds: float | None = None) -> None:
         """Let the calling thread wait, for as long as it may."""
         wait_for(event, seconds)
+
+    # -- leases -----------------------------------------------------------------------------------
+
+    def advisory_lease(self, name: str, *, ttl: float = 10.0, timeout: float | None = None) -> Lease:
+        """Return a lease that is held by at most one peer in a mesh that is connected and on time.
+
+        **Each side of a partition may have a holder.**  `with` it, or `acquire` it: that waits until nobody else
+        holds it (at most `timeout` seconds in `with`), claims it, and waits `settle` to see whether the claim stands:
+        see `Options.lease_dissemination_s`.  It lasts `ttl` seconds unless renewed: call `keep()` as work goes on.
+        """
+        return Lease(AdvisoryState(self, name, ttl, timeout), self._play)
+
+    def quorum_lease(
+        self, name: str, *, voters: Sequence[Peer | str], ttl: float = 10.0, timeout: float | None = None
+    ) -> Lease:
+        """Return a lease that a majority of `voters` grants: no two peers hold it at once, in a partition neither.
+
+        **A side without a majority of the voters has no holder.**  `voters` are nicknames (or ids) of peers,
+        the same in every program, as is `ttl`; each peer votes by running.  A voter that has just started
+        waits for `ttl` seconds before it votes.  Two live peers of one nickname are not counted.
+        """
+        return Lease(QuorumState(self, name, voters, ttl, timeout), self._play)
+
+    def _play(self, story: Story) -> None:
+        """Wait for what a story waits for."""
+        try:
+            wait = next(story, None)
+            while wait is not None:
+                try:
+                    self._until("acquire", wait.ready, wait.timeout_s, str)
+                    came = True
+                except MeshTimeout:
+                    came = False
+                wait = advanced(story, came)
+        finally:
+            story.close()
 
     # -- watching ---------------------------------------------------------------------------------
 

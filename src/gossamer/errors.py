@@ -14,6 +14,10 @@
     |- MeshTimeout       TimeoutError      what was waited for did not happen in time
     |- WrongThread       RuntimeError      a blocking call where blocking would wait for itself
     |- ForkedMesh        RuntimeError      a trio mesh that a fork left without its loop
+    |- LeaseHeld         TimeoutError      another holds the lease
+    |- NoQuorum          TimeoutError      too few voters were reached to grant a lease
+    |- LeaseLost         RuntimeError      a lease that is no longer held
+    |- StaleToken        RuntimeError      a fenced write under a lease that another has followed
 
 Each also inherits the built-in that people already catch.  A message says what
 happened, why, and what to do.
@@ -76,3 +80,19 @@ class WrongThread(GossamerError, RuntimeError):
 
 class ForkedMesh(GossamerError, RuntimeError):
     """A trio mesh was used in a forked child, where its event loop does not run."""
+
+
+class LeaseHeld(GossamerError, TimeoutError):
+    """Another held the lease for as long as we waited.  Try again later, or wait longer."""
+
+
+class NoQuorum(GossamerError, TimeoutError):
+    """Fewer than a majority of the voters answered.  The message names those that did not: see to them."""
+
+
+class LeaseLost(GossamerError, RuntimeError):
+    """The lease is no longer held: stop what it protects, then acquire it again."""
+
+
+class StaleToken(GossamerError, RuntimeError):
+    """A fenced write carries a smaller token than one that was seen here.  Nothing was written: we are late."""

@@ -37,6 +37,9 @@ from ..wire.messages import (
     RosterPart,
     Settled,
     SettledQuery,
+    Vote,
+    VoteRequest,
+    VoteReturn,
 )
 from .absence import Absence
 from .anti_entropy import AntiEntropy
@@ -54,6 +57,7 @@ from .probes import Probes
 from .repairs import Repairs
 from .settling import Settling
 from .timers import Timers
+from .voting import Voting
 
 __all__ = ["Identity", "Replica"]
 
@@ -101,6 +105,7 @@ class Replica:
         self.probes = Probes(membership, exchanges, post, effects, options, rng)
         self.settling = Settling(ledger, membership, exchanges, post, effects)
         self.dissemination = Dissemination(ledger, membership, exchanges, post, effects, options, rng)
+        self.voting = Voting(identity, ledger, membership, post, rng, now)
         self.introductions = Introductions(self)
         self.timers = Timers(self, now)
         self._decode = decode
@@ -289,6 +294,13 @@ class Replica:
                 self.settling.asked(member, message)
             case Settled():
                 self.settling.confirmed(member, message.origin, message.sequence)
+            case VoteRequest():
+                self.voting.asked(member, message, now)
+            case Vote():
+                self.voting.answered(member, message, now)
+                self.timers.soon(now)
+            case VoteReturn():
+                self.voting.returned(member, message)
             case _ if link is None:
                 self.counts["messages for streams in datagrams"] += 1
             case Known():

@@ -56,6 +56,8 @@ class Timers:
         self._exchange(now)
         self._try_hints(now)
         replica.settling.ask_due(now)
+        if now >= replica.voting.due:
+            replica.voting.tick(now, wall_ms)
         if now >= self._upkeep_at:
             self._upkeep(now, wall_ms)
         expiry_ms = replica.ledger.state.expiry.next_ms()
@@ -67,7 +69,7 @@ class Timers:
     def _next_due(self, now: float, wall_ms: int) -> float:
         replica = self._replica
         due = min(self._beacon_at, self._members_at, self._upkeep_at, replica.wants.next_due())
-        due = min(due, replica.hints.next_due(), replica.settling.due())
+        due = min(due, replica.hints.next_due(), replica.settling.due(), replica.voting.due)
         expiry_ms = replica.ledger.state.expiry.next_ms()
         if expiry_ms is not None:
             due = min(due, now + max(0.0, (expiry_ms - self._corrected(wall_ms)) / 1000))

@@ -15,6 +15,7 @@ from ..wire.keys import SpaceKey
 from ..wire.values import decode_value
 from .counter import Counter
 from .derived import Derived
+from .fenced import Fenced
 from .listeners import Listeners
 from .mapping import MeshMapping
 from .observable import Observable, subscribe
@@ -68,6 +69,13 @@ class MeshWithObjects(MeshMapping):
         `fn` may be a format string, as in `mesh.derived("{} by {}", width, height)`.
         """
         return Derived(fn, cells)
+
+    def fenced(self, prefix: str) -> Fenced:
+        """Return the cells under `prefix` whose writes carry the token of a lease: a late holder's lose.
+
+        They are not keys of this dict.
+        """
+        return Fenced(self, prefix)
 
     # -- what they need -------------------------------------------------------------------------
 
