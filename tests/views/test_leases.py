@@ -32,7 +32,7 @@ def test_who_is_alone_holds_an_advisory_lease_after_settling(mesh, net):
 
     assert (lease.valid(), lease.holder(), dict(mesh)) == (False, None, {})
     with pytest.raises(LeaseLost, match="cron"):
-        lease.token  # noqa: B018
+        lease.token
 
 
 def test_a_second_peer_gets_an_advisory_lease_only_when_it_is_released(mesh_factory, net):
@@ -84,7 +84,7 @@ def test_both_sides_of_a_partition_may_hold_an_advisory_lease_and_one_loses_it_w
 
     assert sorted(lease.valid() for lease in leases) == [False, True]
     assert {lease.holder() for lease in leases} == {
-        next(mesh.me.name for mesh, lease in zip((north, south), leases) if lease.valid())
+        next(mesh.me.name for mesh, lease in zip((north, south), leases, strict=True) if lease.valid())
     }
 
 

@@ -24,6 +24,9 @@ from gossamer.wire.messages import (
     RosterPart,
     Settled,
     SettledQuery,
+    Vote,
+    VoteRequest,
+    VoteReturn,
 )
 
 PEER = bytes(range(16))
@@ -154,5 +157,14 @@ GOLDEN: dict[str, tuple[Message, str]] = {
     "settled": (Settled(ANN, 3), "830e4c65000000616e6e2e2e2e2e2e03"),
     "abort": (Abort(5, True), "830f05f5"),
     "peers": (Peers(((BOOT, "10.0.0.5", 47474),)), "821081834c626f6f742e2e2e2e2e2e2e216831302e302e302e3519b972"),
+    "vote request": (
+        VoteRequest("leader", "ann", b"terms..!", 77, 3, 1 << 40, 10_000),
+        "881818666c656164657263616e6e487465726d732e2e21184d031b0000010000000000192710",
+    ),
+    "vote": (
+        Vote("leader", "ann", 77, 3, False, 1 << 40, 2500, "bob"),
+        "891819666c656164657263616e6e184d03f41b00000100000000001909c463626f62",
+    ),
+    "vote return": (VoteReturn("leader", 77, 1 << 40), "84181a666c6561646572184d1b0000010000000000"),
 }
 """Name -> message, bytes in hex."""

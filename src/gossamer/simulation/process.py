@@ -209,7 +209,7 @@ class Process:
             if datagram.source != self.unicast_address:
                 node.meets_its_twin()
             return
-        now, wall_ms = elapsed_s + node.uptime_s, node.clock.wall_ms(elapsed_s)
+        now, wall_ms = elapsed_s * node.clock.rate + node.uptime_s, node.clock.wall_ms(elapsed_s)
         replica.hear(datagram.boot, datagram.source, datagram.multicast, datagram.opened(), now, wall_ms)
         self._after_hearing(now)
 
@@ -299,7 +299,7 @@ class Process:
         self.node.checks.step(self.node)
         if self.program is not None:
             self.program.turned()
-        self._turn_by(self.node.engine.now + (due - now))
+        self._turn_by(self.node.engine.now + (due - now) / self.node.clock.rate)
 
     def _send(self, now: float) -> float:
         """Send what was written; return when to look again."""
