@@ -181,6 +181,7 @@ SHARED = {
     "As a dict": ("set", "setdefault", "update", "pop", "popitem", "clear", "copy", "snapshot"),
     "More than a dict": ("batch", "scope", "entry", "conflicts"),
     "Objects that merge": ("counter", "shared_set", "value", "derived"),
+    "Leases": ("advisory_lease", "quorum_lease", "fenced"),
     "Who is there": ("name", "me", "peers", "on_join", "on_leave"),
     "Watching": ("on", "off", "on_conflict", "add_listener", "remove_listener"),
     "Knowing": ("status", "statistics", "foreign"),
@@ -192,6 +193,12 @@ OBJECTS: dict[type, tuple[str, ...]] = {
     gossamer.SharedSet: ("value", "add", "update", "remove", "discard", "pop", "clear", "snapshot", "on_change", "off"),
     gossamer.Value: ("value", "get", "set", "delete", "change", "touch", "on_change", "off", "key"),
     gossamer.Derived: ("value", "on_change", "off"),
+    gossamer.Lease: (
+        *("acquire", "release", "renew", "keep", "valid", "left", "token", "holder", "has_quorum"),
+        *("on_lost", "wait_lost", "name", "ttl"),
+    ),
+    gossamer.AsyncLease: ("acquire", "renew", "keep", "wait_lost"),
+    gossamer.Fenced: ("put", "remove", "update", "adopt", "token", "snapshot"),
 }
 VALUES = ("Change", "Entry", "Peer", "Status", "PeerStatus", "Unknown")
 
