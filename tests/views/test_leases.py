@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from local_copy import Copy
 
 from gossamer.errors import ConfigurationError, LeaseHeld, LeaseLost, MeshClosed, MeshTimeout, NoQuorum, StaleToken
+from gossamer.views.fenced import Fenced
 
+TOKENS = st.integers(1, 6)
 VOTERS = ["ann", "bob", "cat"]
 
 
@@ -115,6 +120,7 @@ def test_a_majority_grants_a_quorum_lease_and_a_second_candidate_waits_for_its_r
     token = first.token
 
     first.release()
+    assert (first.holder(), first.valid()) == (None, False)
     second.acquire(timeout=5)
     converged([ann, bob, cat])
 
@@ -188,6 +194,16 @@ def test_two_peers_of_one_name_are_not_counted_as_a_voter(net, mesh_factory):
 
     with pytest.raises(NoQuorum, match="two peers call themselves 'bob'"):
         ann.quorum_lease("leader", voters=["ann", "bob"], ttl=10).acquire(timeout=2)
+
+
+def test_a_program_with_other_voters_than_the_holder_is_told(trio_of, converged):
+    ann, bob, _ = trio_of
+    ann.quorum_lease("leader", voters=VOTERS, ttl=10).acquire(timeout=5)
+    converged(trio_of)
+
+    for voters, ttl in ((["bob"], 10), (VOTERS, 5)):
+        with pytest.raises(ConfigurationError, match="ann holds the lease"):
+            bob.quorum_lease("leader", voters=voters, ttl=ttl).acquire(timeout=5)
 
 
 def test_one_voter_alone_may_be_oneself(mesh_factory, net):
@@ -264,6 +280,45 @@ def test_a_successor_that_adopts_the_cells_hears_no_more_of_its_predecessor(mesh
     converged([north, south])
 
     assert dict(north.fenced("robot")) == dict(south.fenced("robot")) == {"a": 1, "b": 2}
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.sampled_from(["put", "remove", "adopt", "hear"]), st.integers(0, 2), TOKENS),
+        max_size=30,
+    )
+)
+def test_whatever_was_written_where_the_greatest_token_that_was_accepted_is_read_everywhere(steps):
+    copies = [Copy(name) for name in "abc"]
+    cells = [Fenced(copy.mapping, "robot") for copy in copies]
+    accepted: dict[int, dict[int, set[int]]] = {}
+    for number, (at, what, other, token) in enumerate(steps):
+        if what == "hear":
+            copies[at].hear(copies[other])
+            continue
+        written = {"put": {other: number}, "remove": {other: None}, "adopt": dict(cells[at])}[what]
+        try:
+            if what == "put":
+                cells[at].put(other, number, token)
+            elif what == "remove":
+                cells[at].remove(other, token)
+            else:
+                cells[at].adopt(token)
+        except StaleToken:
+            assert token < cells[at].token()
+            continue
+        for key, value in written.items():
+            accepted.setdefault(key, {}).setdefault(token, set()).add(value)
+    for _ in range(2):
+        for copy in copies:
+            for one in copies:
+                copy.hear(one)
+
+    for cell in cells:
+        assert dict(cell) == dict(cells[0])
+        for key, values in accepted.items():
+            assert cell.token(key) == max(values)
+            assert cell.get(key) in values[max(values)]
 
 
 def test_a_lease_that_is_lost_writes_nothing(mesh, net):

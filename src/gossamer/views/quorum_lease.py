@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import ConfigurationError, LeaseHeld, NoQuorum
 from ..protocol.candidacy import Candidacy, Phase, holds_for_s
 from .leases import Host, LeaseState, Story, Wait, checked_voters
-from .space import Row, Rows
+from .space import GONE, Row, Rows
 from .spaces import LEASE
 
 TOKEN, HOLDER = "token", "holder"
@@ -43,8 +43,8 @@ class QuorumState(LeaseState):
 
     def holder(self) -> str | None:
         """Return the name of who holds it, as far as we have heard."""
-        name = self._space.rows(self._row).get(HOLDER)
-        return name if isinstance(name, str) else None
+        told = _told(self._space.rows(self._row).get(HOLDER))
+        return None if told is None else told[0]
 
     # -- acquiring --------------------------------------------------------------------------------
 
@@ -52,6 +52,7 @@ class QuorumState(LeaseState):
         """Ask the voters, again and again."""
         self.begins()
         self.release()
+        self._check_terms()
         candidacy, won = self._candidacy, False
         deadline = None if timeout is None else self.now() + max(timeout, candidacy.attempt_s + 0.1)
         try:
@@ -78,14 +79,28 @@ class QuorumState(LeaseState):
 
     def _tell(self) -> None:
         """Let all know of the token, so that a later ballot exceeds it, and, for a while, of us."""
-        token, name = self.token, self.host.me.name
+        token = self.token
 
         def later(rows: Rows) -> Iterator[Row]:
             if self._greatest_in(rows) < token:
                 yield TOKEN, token
 
         self._space.change(self._row, later)
-        self._space.write(self._row, [(HOLDER, name)], ttl=self.ttl_s)
+        self._tell_holder()
+
+    def _tell_holder(self) -> None:
+        told = self.host.me.name, self._candidacy.ttl_ms, self.voters
+        self._space.write(self._row, [(HOLDER, told)], ttl=self.ttl_s)
+
+    def _check_terms(self) -> None:
+        """Two candidates with other voters would each have a majority of their own."""
+        told = _told(self._space.rows(self._row).get(HOLDER))
+        if told is not None and told[1:] != (self._candidacy.ttl_ms, self.voters):
+            raise ConfigurationError(
+                f"{told[0]} holds the lease {self.name!r} with voters={list(told[2])} and ttl={told[1] / 1000}, we were "
+                f"to ask {list(self.voters)} for ttl={self.ttl_s}: give the same in every program.  To change them, "
+                "let the lease run out first"
+            )
 
     def _greatest_token(self) -> int:
         return self._greatest_in(self._space.rows(self._row))
@@ -135,14 +150,21 @@ class QuorumState(LeaseState):
         yield Wait(lambda: renewed and candidacy.phase is not Phase.RENEWING, candidacy.attempt_s + 0.1)
         if candidacy.phase is not Phase.ENDED and candidacy.until > before and self.is_held:
             self.until = candidacy.until
-            self._space.write(self._row, [(HOLDER, self.host.me.name)], ttl=self.ttl_s)
+            self._tell_holder()
 
     def release(self) -> None:
         """Give the votes back."""
         self._lost_told = True
         if self.is_held:
             self.is_held = False
+            if not self.host._closed:
+                self._space.change(self._row, self._forgotten)
             self._in_loop(lambda: self.host.replica.voting.withdraw(self._candidacy))
+
+    def _forgotten(self, rows: Rows) -> Iterator[Row]:
+        told = _told(rows.get(HOLDER))
+        if told is not None and told[0] == self.host.me.name:
+            yield HOLDER, GONE
 
     def _changed(self) -> None:
         """The candidacy has moved.  In the loop."""
@@ -157,3 +179,10 @@ class QuorumState(LeaseState):
             self.host.driver.perform()
 
         self.host.driver.call_soon(run)
+
+
+def _told(value: Any) -> tuple[str, int, tuple[str, ...]] | None:
+    """Return who said to hold it, for how many ms, and granted by whom; None for what a stranger put there."""
+    if type(value) is tuple and list(map(type, value)) == [str, int, tuple]:
+        return value
+    return None
