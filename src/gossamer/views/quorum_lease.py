@@ -97,8 +97,8 @@ class QuorumState(LeaseState):
         told = _told(self._space.rows(self._row).get(HOLDER))
         if told is not None and told[1:] != (self._candidacy.ttl_ms, self.voters):
             raise ConfigurationError(
-                f"{told[0]} holds the lease {self.name!r} with voters={list(told[2])} and ttl={told[1] / 1000}, we were "
-                f"to ask {list(self.voters)} for ttl={self.ttl_s}: give the same in every program.  To change them, "
+                f"{told[0]} holds the lease {self.name!r} with voters={list(told[2])} and ttl={told[1] / 1000}, and we "
+                f"would ask {list(self.voters)} for ttl={self.ttl_s}: give the same in every program.  To change them, "
                 "let the lease run out first"
             )
 
