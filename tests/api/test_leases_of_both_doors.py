@@ -127,11 +127,13 @@ def test_a_forked_child_holds_nothing_of_its_parents(join):
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        os.write(writing, b"held" if lease.valid() else b"free")
+        held = lease.valid()
+        lease.release()
+        os.write(writing, f"{held} {lease.holder()}".encode())
         os._exit(0)
     os.waitpid(child, 0)
 
-    assert os.read(reading, 4) == b"free"
+    assert os.read(reading, 40) == b"False ada"
     assert lease.valid()
     os.close(reading)
     os.close(writing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ def wall_ms() -> int:
 
 def boot_s() -> float:
     """Return seconds since any moment that pass while the machine sleeps, too, where it tells them."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    name = "CLOCK_MONOTONIC" if sys.platform == "darwin" else "CLOCK_BOOTTIME"  # there, time.monotonic is another
+    clock = getattr(time, name, None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 

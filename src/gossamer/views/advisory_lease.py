@@ -69,8 +69,8 @@ class AdvisoryState(LeaseState):
 
     def acquiring(self, timeout: float | None) -> Story:
         """Claim it once nobody else holds it, and see whether that stands."""
-        self.begins()
         self.release()
+        self.begins()
         deadline = None if timeout is None else self.now() + timeout
         try:
             while not self.is_held:
@@ -127,7 +127,7 @@ class AdvisoryState(LeaseState):
     def _give_up(self) -> None:
         self.is_held = False
         self._space.unwatch(self._row, self._changed)
-        if self.token and self._is_ours() and not self.host._closed:
+        if self.token and self.lives() and self._is_ours():
             self._space.change(self._row, self._removed)
 
     def _removed(self, rows: Rows) -> Iterator[Row]:

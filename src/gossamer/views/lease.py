@@ -77,7 +77,10 @@ class LeaseHandle:
 
 
 class Lease(LeaseHandle):
-    """A lease in a script.  Made by `mesh.advisory_lease` and `mesh.quorum_lease`; a context manager that holds it."""
+    """A lease in a script.  Made by `mesh.advisory_lease` and `mesh.quorum_lease`; a context manager that holds it.
+
+    One of these is one holder: threads that shall exclude each other make one each.
+    """
 
     def __init__(self, state: LeaseState, tell: Callable[[Story], None]) -> None:
         """`tell` plays a story, waiting in the calling thread."""
@@ -112,7 +115,10 @@ class Lease(LeaseHandle):
 
 
 class AsyncLease(LeaseHandle):
-    """A lease in a trio program.  Made by `mesh.advisory_lease` and `mesh.quorum_lease`; `async with` holds it."""
+    """A lease in a trio program.  Made by `mesh.advisory_lease` and `mesh.quorum_lease`; `async with` holds it.
+
+    One of these is one holder: tasks that shall exclude each other make one each.
+    """
 
     def __init__(self, state: LeaseState, tell: Callable[[Story], Awaitable[None]]) -> None:
         """`tell` plays a story, waiting in the calling task."""

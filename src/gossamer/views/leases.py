@@ -145,10 +145,12 @@ class LeaseState(ABC):
 
     def left_s(self) -> float:
         """Return for how many seconds it will be held, at most; 0 if it is not."""
+        return max(0.0, self.until - self.now()) if self.is_held and self.lives() else 0.0
+
+    def lives(self) -> bool:
+        """Whether this is the run of the peer that asked for it: neither ended, nor a fork's child, nor begun anew."""
         host = self.host
-        if not self.is_held or host._closed or host.is_forked or host.replica.identity.boot != self._boot:
-            return 0.0
-        return max(0.0, self.until - self.now())
+        return not host._closed and not host.is_forked and bool(host.replica.identity.boot == self._boot)
 
     def acquired(self) -> None:
         """It is held from now on."""

@@ -50,8 +50,8 @@ class QuorumState(LeaseState):
 
     def acquiring(self, timeout: float | None) -> Story:
         """Ask the voters, again and again."""
-        self.begins()
         self.release()
+        self.begins()
         self._check_terms()
         candidacy, won = self._candidacy, False
         deadline = None if timeout is None else self.now() + max(timeout, candidacy.attempt_s + 0.1)
@@ -157,9 +157,9 @@ class QuorumState(LeaseState):
         self._lost_told = True
         if self.is_held:
             self.is_held = False
-            if not self.host._closed:
+            if self.lives():
                 self._space.change(self._row, self._forgotten)
-            self._in_loop(lambda: self.host.replica.voting.withdraw(self._candidacy))
+                self._in_loop(lambda: self.host.replica.voting.withdraw(self._candidacy))
 
     def _forgotten(self, rows: Rows) -> Iterator[Row]:
         told = _told(rows.get(HOLDER))
