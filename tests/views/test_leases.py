@@ -105,6 +105,14 @@ def test_keeping_a_lease_renews_it_for_as_long_as_work_goes_on_and_no_longer(mes
             lease.keep()
 
 
+def test_a_claim_of_one_who_saw_it_free_a_moment_too_long_ago_takes_it_from_nobody(mesh):
+    first, second = mesh.advisory_lease("cron", ttl=10), mesh.advisory_lease("cron", ttl=10)
+    first.acquire()
+
+    assert not second._state._write(anew=True)
+    assert first.valid()
+
+
 # -- quorum -------------------------------------------------------------------------------------------
 
 
