@@ -30,6 +30,9 @@ OF_A_MESH = {
     "conflicts": "(self, key=...)",
     "snapshot": "(self)",
     "copy": "(self)",
+    "advisory_lease": "(self, name, *, ttl=..., timeout=None)",
+    "quorum_lease": "(self, name, *, voters, ttl=..., timeout=None)",
+    "fenced": "(self, prefix)",
     "on": "(self, pattern, fn=None)",
     "off": "(self, fn)",
     "on_conflict": "(self, fn)",
@@ -110,7 +113,7 @@ def test_every_error_is_a_gossamer_error_and_a_builtin_one():
     errors = [value for name in gossamer.__all__ if isinstance(value := getattr(gossamer, name), type)]
     errors = [value for value in errors if issubclass(value, Exception) and value is not gossamer.GossamerError]
 
-    assert len(errors) == 20
+    assert len(errors) == 24
     for error in errors:
         assert issubclass(error, gossamer.GossamerError)
         assert any(base.__module__ == "builtins" for base in error.__mro__[1:] if base not in (Exception,))
@@ -175,6 +178,10 @@ def script() -> None:
         assert_type(mesh.settled(timeout=1), None)
         assert_type(mesh.status(), gossamer.Status)
         assert_type(mesh.entry("a"), gossamer.Entry)
+        with mesh.advisory_lease("cron", ttl=1) as lease:
+            assert_type(lease, gossamer.Lease)
+            assert_type(lease.renew(), bool)
+            mesh.fenced("robot").put("speed", 1, lease)
         assert_type(mesh.counter("n").value, int | float)
         assert_type(mesh.shared_set("s").snapshot(), set[Any])
         assert_type(mesh.shared_list("l").copy(), list[Any])
@@ -216,6 +223,9 @@ async def program() -> None:
         assert_type(mesh.channel("fred"), gossamer.Channel)
         async for message in mesh.channel("fred"):
             print(message, await mesh.call("add", message))
+        async with mesh.quorum_lease("leader", voters=["ada"]) as lease:
+            assert_type(lease, gossamer.AsyncLease)
+            assert_type(await lease.renew(), bool)
         async with mesh.changes() as changes:
             async for change in changes:
                 assert_type(change.local, bool)

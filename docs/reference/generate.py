@@ -183,6 +183,7 @@ SHARED = {
     "As a dict": ("set", "setdefault", "update", "pop", "popitem", "clear", "copy", "snapshot"),
     "More than a dict": ("batch", "scope", "entry", "conflicts"),
     "Objects that merge": ("counter", "shared_set", "shared_list", "value", "derived", "object", "objects"),
+    "Leases": ("advisory_lease", "quorum_lease", "fenced"),
     "Who is there": ("name", "me", "peers", "on_join", "on_leave"),
     "Events": ("events",),
     "Serving": ("serve", "unserve", "servers"),
@@ -213,11 +214,16 @@ OBJECTS: dict[type, tuple[str, ...]] = {
     ),
     gossamer.Value: ("value", "get", "set", "delete", "change", "touch", "on_change", "off", "key"),
     gossamer.Derived: ("value", "on_change", "off"),
+    gossamer.Lease: (
+        *("acquire", "release", "renew", "keep", "valid", "left", "token", "holder", "has_quorum"),
+        *("on_lost", "wait_lost", "name", "ttl"),
+    ),
+    gossamer.AsyncLease: ("acquire", "renew", "keep", "wait_lost"),
+    gossamer.Fenced: ("put", "remove", "update", "adopt", "token", "snapshot"),
 }
-VALUES = ("Change", "Entry", "Event", "Peer", "Status", "PeerStatus", "Unknown")
 WAITING = ("changes", "wait", "settled", "call", "gather", "channel", "close")
 CHANNEL = ("send", "drain", "get", "taking", "check", "subscribe", "unfinished", "name", "mode", "close")
-VALUES = ("Change", "Entry", "Gathered", "Peer", "Status", "PeerStatus", "Unknown")
+VALUES = ("Change", "Entry", "Event", "Gathered", "Peer", "Status", "PeerStatus", "Unknown")
 
 
 def api_page() -> list[str]:

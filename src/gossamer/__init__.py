@@ -25,10 +25,13 @@ if TYPE_CHECKING:
         FrozenValue,
         GossamerError,
         InvalidKey,
+        LeaseHeld,
+        LeaseLost,
         Malformed,
         MeshClosed,
         MeshTimeout,
         NetworkError,
+        NoQuorum,
         NoService,
         ObjectGone,
         PeerLost,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
         RemoteError,
         SecretError,
         ServiceBusy,
+        StaleToken,
         UnsendableValue,
         ValueTooLarge,
         WrongThread,
@@ -52,6 +56,8 @@ if TYPE_CHECKING:
     from .views.derived import Derived
     from .views.entries import Entry
     from .views.events import Event
+    from .views.fenced import Fenced
+    from .views.lease import AsyncLease, Lease
     from .views.proxy import plain
     from .views.scope import Scope
     from .views.shared_list import SharedList
@@ -71,6 +77,8 @@ _HOMES = {
         "FrozenValue",
         "GossamerError",
         "InvalidKey",
+        "LeaseHeld",
+        "LeaseLost",
         "Malformed",
         "MeshClosed",
         "MeshTimeout",
@@ -78,10 +86,12 @@ _HOMES = {
         "NoService",
         "PeerLost",
         "ObjectGone",
+        "NoQuorum",
         "Refused",
         "RemoteError",
         "SecretError",
         "ServiceBusy",
+        "StaleToken",
         "UnsendableValue",
         "ValueTooLarge",
         "WrongThread",
@@ -99,6 +109,8 @@ _HOMES = {
     "views.entries": ("Entry",),
     "views.events": ("Event",),
     "views.proxy": ("plain",),
+    "views.fenced": ("Fenced",),
+    "views.lease": ("AsyncLease", "Lease"),
     "views.scope": ("Scope",),
     "views.shared_list": ("SharedList",),
     "views.shared_set": ("SharedSet",),
@@ -110,6 +122,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 logging.getLogger("gossamer").addHandler(logging.NullHandler())  # a program that wants our log says so
 
 __all__ = [
+    "AsyncLease",
     "BlockingChannel",
     "BlockingMesh",
     "Change",
@@ -121,16 +134,21 @@ __all__ = [
     "Derived",
     "Entry",
     "Event",
+    "Fenced",
     "ForkedMesh",
     "FrozenValue",
     "Gathered",
     "GossamerError",
     "InvalidKey",
+    "Lease",
+    "LeaseHeld",
+    "LeaseLost",
     "Malformed",
     "Mesh",
     "MeshClosed",
     "MeshTimeout",
     "NetworkError",
+    "NoQuorum",
     "NoService",
     "ObjectGone",
     "Options",
@@ -144,6 +162,7 @@ __all__ = [
     "ServiceBusy",
     "SharedList",
     "SharedSet",
+    "StaleToken",
     "Status",
     "Unknown",
     "UnsendableValue",

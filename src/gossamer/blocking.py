@@ -24,11 +24,15 @@ from .protocol.effects import Requested
 from .settings import arguments_of
 from .talking import CALL_TIMEOUT_S
 from .threads import ENDS_WITHIN_S, ListenerThread, LoopThread, Workers, wait_for
+from .views.advisory_lease import AdvisoryState
 from .views.blocking_channel import BlockingChannel
 from .views.calling import Gathered
 from .views.changes import Change, Pattern
 from .views.emitter import Station
+from .views.lease import Lease
+from .views.leases import Story, advanced
 from .views.lines import CAPACITY
+from .views.quorum_lease import QuorumState
 from .views.services import Service
 from .views.watchers import Feed
 
@@ -238,6 +242,42 @@ class BlockingMesh(MeshHandle):
         """Run a handler on a worker."""
         calling, bytes_max = self._calling, self.options.value_bytes_max
         self._workers.start(lambda: calling.finished(request, *handler.run(request.arguments, bytes_max)))
+
+    # -- leases -----------------------------------------------------------------------------------
+
+    def advisory_lease(self, name: str, *, ttl: float = 10.0, timeout: float | None = None) -> Lease:
+        """Return a lease that is held by at most one peer in a mesh that is connected and on time.
+
+        **Each side of a partition may have a holder.**  `with` it, or `acquire` it: that waits until nobody else
+        holds it (at most `timeout` seconds in `with`), claims it, and waits `settle` to see whether the claim stands:
+        see `Options.lease_dissemination_s`.  It lasts `ttl` seconds unless renewed: call `keep()` as work goes on.
+        """
+        return Lease(AdvisoryState(self, name, ttl, timeout), self._play)
+
+    def quorum_lease(
+        self, name: str, *, voters: Sequence[Peer | str], ttl: float = 10.0, timeout: float | None = None
+    ) -> Lease:
+        """Return a lease that a majority of `voters` grants: no two peers hold it at once, in a partition neither.
+
+        **A side without a majority of the voters has no holder.**  `voters` are nicknames (or ids) of peers,
+        the same in every program, as is `ttl`; each peer votes by running.  A voter that has just started
+        waits for `ttl` seconds before it votes.  Two live peers of one nickname are not counted.
+        """
+        return Lease(QuorumState(self, name, voters, ttl, timeout), self._play)
+
+    def _play(self, story: Story) -> None:
+        """Wait for what a story waits for."""
+        try:
+            wait = next(story, None)
+            while wait is not None:
+                try:
+                    self._until("acquire", wait.ready, wait.timeout_s, str)
+                    came = True
+                except MeshTimeout:
+                    came = False
+                wait = advanced(story, came)
+        finally:
+            story.close()
 
     # -- watching ---------------------------------------------------------------------------------
 

@@ -21,6 +21,10 @@
     |- PeerLost          ConnectionError   whoever should answer has gone, and may have done its work or not
     |- ChannelFull       RuntimeError      nobody took a channel's messages, so there is no room
     |- ChannelEmpty      LookupError       a channel had nothing, and one did not want to wait
+    |- LeaseHeld         TimeoutError      another holds the lease
+    |- NoQuorum          TimeoutError      too few voters were reached to grant a lease
+    |- LeaseLost         RuntimeError      a lease that is no longer held
+    |- StaleToken        RuntimeError      a fenced write under a lease that another has followed
 
 Each also inherits the built-in that people already catch.  A message says what
 happened, why, and what to do.
@@ -123,3 +127,19 @@ class ChannelFull(GossamerError, RuntimeError):
 
 class ChannelEmpty(GossamerError, LookupError):
     """A channel had no message for us, and we did not want to wait for one."""
+
+
+class LeaseHeld(GossamerError, TimeoutError):
+    """Another held the lease for as long as we waited.  Try again later, or wait longer."""
+
+
+class NoQuorum(GossamerError, TimeoutError):
+    """Fewer than a majority of the voters answered.  The message names those that did not: see to them."""
+
+
+class LeaseLost(GossamerError, RuntimeError):
+    """The lease is no longer held: stop what it protects, then acquire it again."""
+
+
+class StaleToken(GossamerError, RuntimeError):
+    """A fenced write carries a smaller token than one that was seen here.  Nothing was written: we are late."""

@@ -122,6 +122,23 @@ def test_every_vote_counts_once_and_who_has_voted_is_known(start: Callable[..., 
     assert follower.line_with("pizza 2") == "pizza 2, pasta 0, salad 1 by ada, bob, eve"
 
 
+def test_of_three_programs_one_leads_and_when_it_stops_another_does(start: Callable[..., Program]) -> None:
+    programs = {name: start("leader.py", name) for name in ("ada", "bob", "cat")}
+    first = leader_among(programs)
+    programs.pop(first).stop()
+
+    assert leader_among(programs) in programs
+
+
+def leader_among(programs: dict[str, Program]) -> str:
+    """Return who leads, once a program says so of itself or of another that runs."""
+    for line in iter(next(iter(programs.values())).line, ""):
+        what, _, name = line.partition(" ")
+        if what in ("leading", "following") and name in programs:
+            return name
+    raise AssertionError("it has ended")
+
+
 def test_a_chat_shows_who_is_there_what_is_said_and_who_leaves(start: Callable[..., Program]) -> None:
     ada = start("presence.py", "ada")
     assert ada.line() == "* here: nobody else"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from gossamer.errors import Malformed
 from gossamer.options import Options
+from gossamer.protocol.candidacy import Candidacy
 from gossamer.protocol.effects import Forked
 from gossamer.simulation import Simulation
 from gossamer.wire.codec import decode_batch, decode_message
@@ -50,7 +51,8 @@ def busy_mesh() -> Simulation:
     mesh.write("b", "question", "does anybody know of this?")
     node = mesh.nodes["b"]
     node.replica.ask_settled(node.replica.ledger.origin, node.replica.ledger.head(), node.now)
-    mesh.run(seconds=3)
+    node.replica.voting.run(Candidacy("leader", ("a", "b", "c"), 5000, 0.0, 1), node.now)
+    mesh.run(seconds=8)  # it holds the lease, and loses it
     call_and_send(mesh)
     return mesh
 
@@ -87,7 +89,7 @@ def heard() -> dict[int, list[bytes]]:
         def sent(self, node, way, messages):
             messages = list(messages)
             for message in messages:
-                found[message[1] if message[1] < 24 else message[2]][message] = None
+                found[message[2] if message[1] == 0x18 else message[1]][message] = None
             plain(self, node, way, messages)
 
         patch.setattr(traffic.Traffic, "sent", sent)

@@ -34,6 +34,9 @@ from gossamer.wire.messages import (
     SettledQuery,
     Taken,
     Talk,
+    Vote,
+    VoteRequest,
+    VoteReturn,
 )
 
 PEER = bytes(range(16))
@@ -194,5 +197,14 @@ GOLDEN: dict[str, tuple[Message, str]] = {
     "taken": (Taken(0, "fred", 9, 12, True), "861826006466726564090cf5"),
     "given back": (Taken(0, "fred", 9, 12, False), "861826006466726564090cf4"),
     "level": (Level(0, "fred", 12), "8418270064667265640c"),
+    "vote request": (
+        VoteRequest("leader", "ann", b"terms..!", 77, 3, 1 << 40, 10_000),
+        "881818666c656164657263616e6e487465726d732e2e21184d031b0000010000000000192710",
+    ),
+    "vote": (
+        Vote("leader", "ann", 77, 3, False, 1 << 40, 2500, "bob"),
+        "891819666c656164657263616e6e184d03f41b00000100000000001909c463626f62",
+    ),
+    "vote return": (VoteReturn("leader", 77, 1 << 40), "84181a666c6561646572184d1b0000010000000000"),
 }
 """Name -> message, bytes in hex."""

@@ -34,6 +34,9 @@ from gossamer.wire.messages import (
     SettledQuery,
     Taken,
     Talk,
+    Vote,
+    VoteRequest,
+    VoteReturn,
 )
 
 ids = st.binary(min_size=16, max_size=16)
@@ -49,6 +52,7 @@ ports = st.integers(0, 65535)
 names = st.text(max_size=40)
 tags = st.binary(min_size=4, max_size=4).filter(any)
 stamps = st.integers(0, (1 << 62) - 1)
+lease_ms = st.integers(0, 86_400_000)
 atoms = st.text(max_size=8) | st.binary(max_size=8) | st.integers(-(1 << 64), (1 << 64) - 1) | st.none()
 user_keys = atoms | st.tuples(atoms, atoms)
 keys = user_keys | st.builds(SpaceKey, st.integers(1, 255), user_keys)
@@ -138,4 +142,7 @@ messages = st.one_of(
     st.builds(Grant, small, names, counts, counts, counts, values),
     st.builds(Taken, small, names, counts, counts, st.booleans()),
     st.builds(Level, small, names, counts),
+    st.builds(VoteRequest, names, names, st.binary(min_size=8, max_size=8), counts, counts, stamps, lease_ms),
+    st.builds(Vote, names, names, counts, counts, st.booleans(), stamps, lease_ms, names),
+    st.builds(VoteReturn, names, counts, stamps),
 )

@@ -48,6 +48,9 @@ from ..wire.messages import (
     SettledQuery,
     Taken,
     Talk,
+    Vote,
+    VoteRequest,
+    VoteReturn,
 )
 from .absence import Absence
 from .anti_entropy import AntiEntropy
@@ -71,6 +74,7 @@ from .repairs import Repairs
 from .serving import Serving
 from .settling import Settling
 from .timers import Timers
+from .voting import Voting
 
 __all__ = ["Identity", "Replica"]
 
@@ -122,6 +126,7 @@ class Replica:
         self.probes = Probes(membership, exchanges, post, effects, options, rng)
         self.settling = Settling(ledger, membership, exchanges, post, effects)
         self.dissemination = Dissemination(ledger, membership, exchanges, post, effects, options, rng)
+        self.voting = Voting(identity, ledger, membership, post, rng, now)
         self.introductions = Introductions(self)
         self.timers = Timers(self, now)
         self.courier = courier = Courier(identity, membership, exchanges, self.timers.soon)
@@ -327,6 +332,13 @@ class Replica:
                 self.timers.by(self.emissions.due, now)
             case EventsRepair():
                 self.emissions.asked(member, message)
+            case VoteRequest():
+                self.voting.asked(member, message, now)
+            case Vote():
+                self.voting.answered(member, message, now)
+                self.timers.soon(now)
+            case VoteReturn():
+                self.voting.returned(member, message)
             case _ if link is None:
                 self.counts["messages for streams in datagrams"] += 1
             case Known():

@@ -65,6 +65,8 @@ class Timers:
         if now >= replica.emissions.due:
             replica.emissions.tick(now)
         replica.courier.tick(now)
+        if now >= replica.voting.due:
+            replica.voting.tick(now, wall_ms)
         if now >= self._upkeep_at:
             self._upkeep(now, wall_ms)
         expiry_ms = replica.ledger.state.expiry.next_ms()
@@ -77,7 +79,7 @@ class Timers:
         replica = self._replica
         due = min(self._beacon_at, self._members_at, self._upkeep_at, replica.wants.next_due())
         due = min(due, replica.hints.next_due(), replica.settling.due())
-        due = min(due, replica.emissions.due, replica.courier.next_due())
+        due = min(due, replica.emissions.due, replica.courier.next_due(), replica.voting.due)
         expiry_ms = replica.ledger.state.expiry.next_ms()
         if expiry_ms is not None:
             due = min(due, now + max(0.0, (expiry_ms - self._corrected(wall_ms)) / 1000))

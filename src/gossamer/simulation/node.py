@@ -194,8 +194,8 @@ class Node:
 
     @property
     def now(self) -> float:
-        """The monotonic clock, which counts from another moment on each computer."""
-        return self.engine.now + self.uptime_s
+        """The monotonic clock: it counts from another moment on each computer, and as fast as the wall clock does."""
+        return self.engine.now * self.clock.rate + self.uptime_s
 
     @property
     def wall_ms(self) -> int:

@@ -245,7 +245,7 @@ class Process:
             if datagram.source != self.unicast_address:
                 node.meets_its_twin()
             return
-        now, wall_ms = elapsed_s + node.uptime_s, node.clock.wall_ms(elapsed_s)
+        now, wall_ms = elapsed_s * node.clock.rate + node.uptime_s, node.clock.wall_ms(elapsed_s)
         try:
             messages = datagram.opened()
         except Malformed:
@@ -348,7 +348,7 @@ class Process:
         self.node.checks.step(self.node)
         if self.program is not None:
             self.program.turned()
-        self._turn_by(self.node.engine.now + (due - now))
+        self._turn_by(self.node.engine.now + (due - now) / self.node.clock.rate)
 
     def _send(self, now: float) -> float:
         """Send what was written; return when to look again."""

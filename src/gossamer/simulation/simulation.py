@@ -99,7 +99,10 @@ class Simulation:
         peers: Iterable[str] = (),
         options: Options | None = None,
     ) -> Node:
-        """Start a computer and a peer on it; `peers` are the names of those whose addresses it is given."""
+        """Start a computer and a peer on it; `peers` are the names of those whose addresses it is given.
+
+        `clock_rate` is what both its clocks, wall and monotonic, make of a second.
+        """
         node = self._make(name, WrongClock(skew_ms, clock_rate), multicast, options or self.options)
         node.boot()
         self.hint(name, peers)

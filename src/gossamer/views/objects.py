@@ -15,6 +15,7 @@ from ..wire.keys import SpaceKey
 from ..wire.values import decode_value
 from .counter import Counter
 from .derived import Derived
+from .fenced import Fenced
 from .listeners import Listeners
 from .mapping import MeshMapping
 from .observable import Observable, subscribe
@@ -98,6 +99,13 @@ class MeshWithObjects(MeshMapping):
         return self._spaces.kept(
             LIST, name, lambda space, name: SharedList(space, name, self._subscribe_to, self._unsubscribe_from)
         )
+
+    def fenced(self, prefix: str) -> Fenced:
+        """Return the cells under `prefix` whose writes carry the token of a lease: a late holder's lose.
+
+        They are not keys of this dict.
+        """
+        return Fenced(self, prefix)
 
     # -- what they need -------------------------------------------------------------------------
 

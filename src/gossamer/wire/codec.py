@@ -28,6 +28,9 @@
     grant           [37, mode, channel, number, floor, serial, payload]
     taken           [38, mode, channel, number, serial, kept]
     level           [39, mode, channel, waiting]
+    vote request    [24, lease, voter, terms, candidate, attempt, ballot, ttl ms]
+    vote            [25, lease, voter, candidate, attempt, granted, ballot, wait ms, holder]
+    vote return     [26, lease, candidate, ballot]
 
 A vector is [origins, sequences, tags]: origins and tags each as one string of bytes.
 A batch's tag is the chained hash of its origin's batches: it depends on the tag before
@@ -43,6 +46,7 @@ from itertools import accumulate
 from operator import sub
 from typing import Any
 
+from ..crdt.clock import STAMP_MAX
 from ..crdt.dots import ORIGIN_BYTES, SEQUENCE_MAX, Dot, Origin
 from ..crdt.vector_clock import NO_TAG, VectorClock
 from ..crdt.writes import Batch, Held, Key
@@ -50,6 +54,8 @@ from ..errors import Malformed
 from .columns import batch_from_columns, encode_batch_columns, part_columns, part_from_columns
 from .heads import ARRAY, FALSE, NULL, TRUE, encode_bytes, encode_integer, encode_text, head
 from .messages import (
+    LEASE_MS_MAX,
+    TERMS_BYTES,
     Abort,
     Ask,
     Beacon,
@@ -78,6 +84,9 @@ from .messages import (
     SettledQuery,
     Taken,
     Talk,
+    Vote,
+    VoteRequest,
+    VoteReturn,
 )
 from .strict import decode_strict, encode
 
@@ -182,6 +191,12 @@ def encode_message(message: Message) -> bytes:
             items = [Kind.TAKEN, m.mode, m.channel, m.number, m.serial, m.kept]
         case Level() as m:
             items = [Kind.LEVEL, m.mode, m.channel, m.waiting]
+        case VoteRequest() as m:
+            items = [Kind.VOTE_REQUEST, m.lease, m.voter, m.terms, m.candidate, m.attempt, m.ballot, m.ttl_ms]
+        case Vote() as m:
+            items = [Kind.VOTE, m.lease, m.voter, m.candidate, m.attempt, m.granted, m.ballot, m.wait_ms, m.holder]
+        case VoteReturn() as m:
+            items = [Kind.VOTE_RETURN, m.lease, m.candidate, m.ballot]
     items[0] = items[0].value
     return encode(items)
 
@@ -265,6 +280,14 @@ def _is_sequence(item: Any) -> bool:
     return type(item) is int and 0 <= item <= SEQUENCE_MAX
 
 
+def _is_ballot(item: Any) -> bool:
+    return type(item) is int and 0 <= item <= STAMP_MAX
+
+
+def _is_duration_ms(item: Any) -> bool:
+    return type(item) is int and 0 <= item <= LEASE_MS_MAX
+
+
 def _is_flag(item: Any) -> bool:
     return type(item) is bool
 
@@ -301,6 +324,7 @@ _is_id = _is_bytes(16)
 _is_origin = _is_bytes(ORIGIN_BYTES)
 _is_boot = _is_bytes(12)
 _is_digest = _is_bytes(16)
+_is_terms = _is_bytes(TERMS_BYTES)
 
 
 def _is_boots(item: Any) -> bool:
@@ -455,4 +479,11 @@ _SHAPES: dict[int, _Shape] = {
     Kind.GRANT: _Shape(Grant, (_is_mode, _is_name, _is_count, _is_count, _is_count, _is_payload)),
     Kind.TAKEN: _Shape(Taken, (_is_mode, _is_name, _is_count, _is_count, _is_flag)),
     Kind.LEVEL: _Shape(Level, (_is_mode, _is_name, _is_count)),
+    Kind.VOTE_REQUEST: _Shape(
+        VoteRequest, (_is_name, _is_name, _is_terms, _is_count, _is_count, _is_ballot, _is_duration_ms)
+    ),
+    Kind.VOTE: _Shape(
+        Vote, (_is_name, _is_name, _is_count, _is_count, _is_flag, _is_ballot, _is_duration_ms, _is_name)
+    ),
+    Kind.VOTE_RETURN: _Shape(VoteReturn, (_is_name, _is_count, _is_ballot)),
 }

@@ -3,7 +3,7 @@
 Each message is a CBOR array whose first item is its kind; unknown kinds and unknown
 trailing items are skipped, so that versions N and N-1 talk.  Numbers are never used
 again.  Kinds 20 to 39 are kept for events, calls and channels, which are no state and
-ride beside it; key spaces 1 to 255 for objects derived from the map.
+ride beside it, 24 to 27 of them for leases; key spaces 1 to 255 for objects derived from the map.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from ..crdt.writes import Held, Key
 
 PROTOCOL_MIN = 1
 PROTOCOL_MAX = 1
+TERMS_BYTES = 8
+LEASE_MS_MAX = 86_400_000
+"""A promise of more than a day would outlive the patience of whoever waits for it."""
 
 
 class Kind(IntEnum):
@@ -41,6 +44,9 @@ class Kind(IntEnum):
     PEERS = 16
     EVENTS = 20
     EVENTS_REPAIR = 21
+    VOTE_REQUEST = 24
+    VOTE = 25
+    VOTE_RETURN = 26
     CALL = 30
     REPLY = 31
     CANCEL = 32
@@ -345,6 +351,48 @@ class Level:
     waiting: int
 
 
+@dataclass(frozen=True, slots=True)
+class VoteRequest:
+    """Promise me, for `ttl_ms` of your clock, to give nobody else your vote for this lease.
+
+    `voter` is the name under which you are asked, `terms` a hash of the voters and the ttl that
+    I go by, `candidate` tells my requests from those of others in this process, and `ballot`
+    becomes the lease's token.
+    """
+
+    lease: str
+    voter: str
+    terms: bytes
+    candidate: int
+    attempt: int
+    ballot: int
+    ttl_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """I promise, or I do not: then `ballot` is the greatest that I promised, `wait_ms` how long I am bound."""
+
+    lease: str
+    voter: str
+    candidate: int
+    attempt: int
+    granted: bool
+    ballot: int = 0
+    wait_ms: int = 0
+    holder: str = ""
+    """The name of the peer that has my vote; empty if nobody has, and I must not vote yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoteReturn:
+    """I no longer need what you promised me under this ballot."""
+
+    lease: str
+    candidate: int
+    ballot: int
+
+
 Message = (
     Beacon
     | Introduce
@@ -372,4 +420,7 @@ Message = (
     | Grant
     | Taken
     | Level
+    | VoteRequest
+    | Vote
+    | VoteReturn
 )
