@@ -30,6 +30,9 @@ OF_A_MESH = {
     "conflicts": "(self, key=...)",
     "snapshot": "(self)",
     "copy": "(self)",
+    "advisory_lease": "(self, name, *, ttl=..., timeout=None)",
+    "quorum_lease": "(self, name, *, voters, ttl=..., timeout=None)",
+    "fenced": "(self, prefix)",
     "on": "(self, pattern, fn=None)",
     "off": "(self, fn)",
     "on_conflict": "(self, fn)",
@@ -37,6 +40,12 @@ OF_A_MESH = {
     "on_leave": "(self, fn)",
     "add_listener": "(self, listener, key=None)",
     "remove_listener": "(self, listener, key=None)",
+    "serve": "(self, name, fn=None, *, at_once=..., waiting=...)",
+    "unserve": "(self, name)",
+    "servers": "(self, name)",
+    "call": "(self, name, /, *args, timeout=..., peer=None, route=None, idempotent=False, **kwargs)",
+    "gather": "(self, name, /, *args, timeout=..., **kwargs)",
+    "channel": "(self, name, mode='take', capacity=...)",
     "changes": "(self, pattern='*')",
     "wait": "(self, predicate, timeout=None)",
     "settled": "(self, key=..., peers=None, timeout=None)",
@@ -50,13 +59,15 @@ OF_A_MESH = {
     "clear": "(self)",
     "counter": "(self, name)",
     "shared_set": "(self, name, *, policy='add')",
+    "shared_list": "(self, name)",
+    "object": "(self, key, factory=...)",
     "value": "(self, key, default=None)",
     "derived": "(self, fn, *cells)",
     "keys": "(self)",
     "values": "(self)",
     "items": "(self)",
 }
-PROPERTIES = ("me", "peers", "name")
+PROPERTIES = ("me", "peers", "name", "objects")
 
 
 def test_every_public_name_exists_and_no_other_is_promised():
@@ -106,7 +117,7 @@ def test_every_error_is_a_gossamer_error_and_a_builtin_one():
     errors = [value for name in gossamer.__all__ if isinstance(value := getattr(gossamer, name), type)]
     errors = [value for value in errors if issubclass(value, Exception) and value is not gossamer.GossamerError]
 
-    assert len(errors) == 13
+    assert len(errors) == 24
     for error in errors:
         assert issubclass(error, gossamer.GossamerError)
         assert any(base.__module__ == "builtins" for base in error.__mro__[1:] if base not in (Exception,))
@@ -157,6 +168,8 @@ def test_a_typed_program_is_checked_as_its_author_expects(tmp_path):
 TYPED_PROGRAM = """
 from typing import Any, assert_type
 
+import trio
+
 import gossamer
 
 
@@ -169,8 +182,13 @@ def script() -> None:
         assert_type(mesh.settled(timeout=1), None)
         assert_type(mesh.status(), gossamer.Status)
         assert_type(mesh.entry("a"), gossamer.Entry)
+        with mesh.advisory_lease("cron", ttl=1) as lease:
+            assert_type(lease, gossamer.Lease)
+            assert_type(lease.renew(), bool)
+            mesh.fenced("robot").put("speed", 1, lease)
         assert_type(mesh.counter("n").value, int | float)
         assert_type(mesh.shared_set("s").snapshot(), set[Any])
+        assert_type(mesh.shared_list("l").copy(), list[Any])
         cell = mesh.value("v", 3)
         assert_type(cell, gossamer.Value[int])
         assert_type(mesh.derived(lambda v: str(v), cell), gossamer.Derived[str])
@@ -180,6 +198,19 @@ def script() -> None:
             raise unchanged
         for change in mesh.changes("a/*"):
             assert_type(change, gossamer.Change)
+
+        @mesh.serve
+        def add(x: int, y: int = 0) -> int:
+            return x + y
+
+        @mesh.serve("double", at_once=2)
+        def double(n: int) -> int:
+            return 2 * n
+
+        assert_type(add(1) + double(2), int)
+        assert_type(mesh.gather("add", 1), gossamer.Gathered)
+        assert_type(mesh.channel("fred"), gossamer.BlockingChannel)
+        mesh.channel("fred").send(1, wait=True, timeout=1)
 
         @mesh.on("bench/*")
         def show(change: gossamer.Change) -> str:
@@ -192,6 +223,13 @@ async def program() -> None:
     async with gossamer.open_mesh("lab", secret="x") as mesh:
         assert_type(mesh, gossamer.Mesh)
         assert_type(await mesh.wait(lambda m: m.name), str)
+        mesh.serve("sleep", trio.sleep)
+        assert_type(mesh.channel("fred"), gossamer.Channel)
+        async for message in mesh.channel("fred"):
+            print(message, await mesh.call("add", message))
+        async with mesh.quorum_lease("leader", voters=["ada"]) as lease:
+            assert_type(lease, gossamer.AsyncLease)
+            assert_type(await lease.renew(), bool)
         async with mesh.changes() as changes:
             async for change in changes:
                 assert_type(change.local, bool)

@@ -21,9 +21,11 @@ from typing import Any
 import gossamer
 from gossamer import errors, options
 from gossamer.blocking import BlockingChanges
+from gossamer.blocking_events import BlockingEvents, BlockingEventStream
 from gossamer.cli.arguments import VERBS, parser
 from gossamer.cli.verb import Exit
 from gossamer.contrib import pytest_plugin
+from gossamer.loop_events import Events
 from gossamer.mesh import Changes
 from gossamer.simulation.simulated_net import SimulatedNet
 
@@ -180,21 +182,49 @@ DOORS = ("join", "open_mesh", "register")
 SHARED = {
     "As a dict": ("set", "setdefault", "update", "pop", "popitem", "clear", "copy", "snapshot"),
     "More than a dict": ("batch", "scope", "entry", "conflicts"),
-    "Objects that merge": ("counter", "shared_set", "value", "derived"),
+    "Objects that merge": ("counter", "shared_set", "shared_list", "value", "derived", "object", "objects"),
+    "Leases": ("advisory_lease", "quorum_lease", "fenced"),
     "Who is there": ("name", "me", "peers", "on_join", "on_leave"),
+    "Events": ("events",),
+    "Serving": ("serve", "unserve", "servers"),
     "Watching": ("on", "off", "on_conflict", "add_listener", "remove_listener"),
     "Knowing": ("status", "statistics", "foreign"),
 }
 """What both meshes do.  Public names that are not here are for other rooms of the house, not for programs."""
 WAITING = ("changes", "wait", "settled", "close")
+EVENTS = ("emit", "on", "once", "off", "confirmed", "wait_for", "stream", "missed")
 OBJECTS: dict[type, tuple[str, ...]] = {
     gossamer.Counter: ("value", "add", "subtract", "reset", "on_change", "off", "name"),
     gossamer.SharedSet: ("value", "add", "update", "remove", "discard", "pop", "clear", "snapshot", "on_change", "off"),
+    gossamer.SharedList: (
+        "value",
+        "append",
+        "insert",
+        "extend",
+        "pop",
+        "remove",
+        "clear",
+        "move",
+        "sort",
+        "reverse",
+        "copy",
+        "on_change",
+        "off",
+        "name",
+    ),
     gossamer.Value: ("value", "get", "set", "delete", "change", "touch", "on_change", "off", "key"),
     gossamer.Derived: ("value", "on_change", "off"),
+    gossamer.Lease: (
+        *("acquire", "release", "renew", "keep", "valid", "left", "token", "holder", "has_quorum"),
+        *("on_lost", "wait_lost", "name", "ttl"),
+    ),
+    gossamer.AsyncLease: ("acquire", "renew", "keep", "wait_lost"),
+    gossamer.Fenced: ("put", "remove", "update", "adopt", "token", "snapshot"),
 }
 BINDINGS = {"tkinter": ("tk_var", "tk_text"), "qt": ("MeshSignals",)}
-VALUES = ("Change", "Entry", "Peer", "Status", "PeerStatus", "Unknown")
+WAITING = ("changes", "wait", "settled", "call", "gather", "channel", "close")
+CHANNEL = ("send", "drain", "get", "taking", "check", "subscribe", "unfinished", "name", "mode", "close")
+VALUES = ("Change", "Entry", "Event", "Gathered", "Peer", "Status", "PeerStatus", "Unknown")
 
 
 def api_page() -> list[str]:
@@ -217,6 +247,20 @@ def api_page() -> list[str]:
     lines += ["In trio and asyncio, `async with` and `async for` take the place of `with` and `for`.", ""]
     for name in ("conflated", "close"):
         lines += described_member(name, inspect.getattr_static(Changes, name))
+    lines += ["## Events", "", paragraph(inspect.getdoc(BlockingEvents) or ""), ""]
+    lines += ["This is `mesh.events`. In trio and asyncio, `wait_for` and `confirmed` are awaited.", ""]
+    for name in EVENTS:
+        if hasattr(BlockingEvents, name):
+            lines += described_member(name, inspect.getattr_static(BlockingEvents, name))
+    lines += ["In trio and asyncio:", ""]
+    lines += described_member("emit", inspect.getattr_static(Events, "emit"))
+    lines += ["### A stream of events", "", paragraph(inspect.getdoc(BlockingEventStream) or ""), ""]
+    for name in ("get", "missed", "close"):
+        lines += described_member(name, inspect.getattr_static(BlockingEventStream, name))
+    for channel in (gossamer.BlockingChannel, gossamer.Channel):
+        lines += [f"## {channel.__name__}", "", paragraph(inspect.getdoc(channel) or ""), ""]
+        for name in CHANNEL:
+            lines += described_member(name, inspect.getattr_static(channel, name))
     lines += ["## Scope", "", paragraph(inspect.getdoc(gossamer.Scope) or ""), ""]
     for cls, names in OBJECTS.items():
         lines += [f"## {cls.__name__}", "", paragraph(inspect.getdoc(cls) or ""), ""]
@@ -277,6 +321,8 @@ def signature(function: Any) -> str:
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name == "self":
             continue
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            keywords = True
         if parameter.kind is parameter.KEYWORD_ONLY and not keywords:
             keywords = True
             shown.append("*")

@@ -19,17 +19,28 @@ if TYPE_CHECKING:
     from . import aio as aio
     from .blocking import BlockingMesh, join
     from .errors import (
+        ChannelEmpty,
+        ChannelFull,
         ConfigurationError,
         ForkedMesh,
         FrozenValue,
         GossamerError,
         InvalidKey,
+        LeaseHeld,
+        LeaseLost,
         Malformed,
         MeshClosed,
         MeshTimeout,
         NetworkError,
+        NoQuorum,
+        NoService,
+        ObjectGone,
+        PeerLost,
         Refused,
+        RemoteError,
         SecretError,
+        ServiceBusy,
+        StaleToken,
         UnsendableValue,
         ValueTooLarge,
         WrongThread,
@@ -38,11 +49,19 @@ if TYPE_CHECKING:
     from .options import Options
     from .peers import Peer
     from .status import PeerStatus, Status
+    from .views.blocking_channel import BlockingChannel
+    from .views.calling import Gathered
     from .views.changes import Change
+    from .views.channel import Channel
     from .views.counter import Counter
     from .views.derived import Derived
     from .views.entries import Entry
+    from .views.events import Event
+    from .views.fenced import Fenced
+    from .views.lease import AsyncLease, Lease
+    from .views.proxy import plain
     from .views.scope import Scope
+    from .views.shared_list import SharedList
     from .views.shared_set import SharedSet
     from .views.value import Value
     from .wire.registered import Unknown, register
@@ -52,17 +71,28 @@ __version__ = "0.1.0"
 _HOMES = {
     "blocking": ("BlockingMesh", "join"),
     "errors": (
+        "ChannelEmpty",
+        "ChannelFull",
         "ConfigurationError",
         "ForkedMesh",
         "FrozenValue",
         "GossamerError",
         "InvalidKey",
+        "LeaseHeld",
+        "LeaseLost",
         "Malformed",
         "MeshClosed",
         "MeshTimeout",
         "NetworkError",
+        "NoService",
+        "PeerLost",
+        "ObjectGone",
+        "NoQuorum",
         "Refused",
+        "RemoteError",
         "SecretError",
+        "ServiceBusy",
+        "StaleToken",
         "UnsendableValue",
         "ValueTooLarge",
         "WrongThread",
@@ -71,11 +101,19 @@ _HOMES = {
     "options": ("Options",),
     "peers": ("Peer",),
     "status": ("PeerStatus", "Status"),
+    "views.blocking_channel": ("BlockingChannel",),
+    "views.calling": ("Gathered",),
     "views.changes": ("Change",),
+    "views.channel": ("Channel",),
     "views.counter": ("Counter",),
     "views.derived": ("Derived",),
     "views.entries": ("Entry",),
+    "views.events": ("Event",),
+    "views.proxy": ("plain",),
+    "views.fenced": ("Fenced",),
+    "views.lease": ("AsyncLease", "Lease"),
     "views.scope": ("Scope",),
+    "views.shared_list": ("SharedList",),
     "views.shared_set": ("SharedSet",),
     "views.value": ("Value",),
     "wire.registered": ("Unknown", "register"),
@@ -87,28 +125,47 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 logging.getLogger("gossamer").addHandler(logging.NullHandler())  # a program that wants our log says so
 
 __all__ = [
+    "AsyncLease",
+    "BlockingChannel",
     "BlockingMesh",
     "Change",
+    "Channel",
+    "ChannelEmpty",
+    "ChannelFull",
     "ConfigurationError",
     "Counter",
     "Derived",
     "Entry",
+    "Event",
+    "Fenced",
     "ForkedMesh",
     "FrozenValue",
+    "Gathered",
     "GossamerError",
     "InvalidKey",
+    "Lease",
+    "LeaseHeld",
+    "LeaseLost",
     "Malformed",
     "Mesh",
     "MeshClosed",
     "MeshTimeout",
     "NetworkError",
+    "NoQuorum",
+    "NoService",
+    "ObjectGone",
     "Options",
     "Peer",
+    "PeerLost",
     "PeerStatus",
     "Refused",
+    "RemoteError",
     "Scope",
     "SecretError",
+    "ServiceBusy",
+    "SharedList",
     "SharedSet",
+    "StaleToken",
     "Status",
     "Unknown",
     "UnsendableValue",
@@ -117,6 +174,7 @@ __all__ = [
     "WrongThread",
     "join",
     "open_mesh",
+    "plain",
     "register",
 ]
 

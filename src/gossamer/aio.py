@@ -14,23 +14,28 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from contextvars import copy_context
 from typing import Any, TypeVar
 
+from .aio_changes import AsyncioChanges
+from .aio_requests import Requests
+from .aio_waiting import Bell, Waiter, within
 from .errors import ForkedMesh, MeshTimeout
-from .handle import EVERYTHING, Arguments, MeshHandle, Peer
+from .handle import EVERYTHING, Arguments, Peer
+from .loop_mesh import LoopMesh
 from .options import Options
+from .protocol.effects import Requested, Withdrawn
 from .settings import arguments_of
 from .threads import ENDS_WITHIN_S, LoopThread
-from .views.changes import Change, Pattern
-from .views.watchers import Feed
+from .views.changes import Pattern
+from .views.services import Service
 
 T = TypeVar("T")
 
 
-class AsyncioMesh(MeshHandle):
+class AsyncioMesh(LoopMesh):
     """A mesh in an asyncio program: a dict that is never awaited, and what waits, awaited.
 
-    Made by `gossamer.aio.open_mesh`.  Reads and writes may be made from any thread.  Listeners are
-    plain functions; they are called in the event loop that opened the mesh, in order, and should be
-    short.
+    Made by `gossamer.aio.open_mesh`.  Reads and writes may be made from any thread.  Listeners
+    and handlers of events are plain functions; they are called in the event loop that opened the mesh,
+    in order, and should be short.
     """
 
     def __init__(self, arguments: Arguments) -> None:
@@ -39,6 +44,7 @@ class AsyncioMesh(MeshHandle):
         self._telling = False
         self._started, self._ended = asyncio.Event(), asyncio.Event()
         super().__init__(arguments)
+        self._requests = Requests(self._calling.finished, self.options.value_bytes_max)
         self._loop = LoopThread(self, lambda: self._call_soon(self._look))
 
     async def _start(self) -> None:
@@ -79,6 +85,7 @@ class AsyncioMesh(MeshHandle):
         if self._loop.has_ended:
             self._loop.thread.join(ENDS_WITHIN_S)  # it has but to return
         # Listeners have been told everything: what wakes them was queued before the end was.
+        await self._requests.end(ENDS_WITHIN_S)
         atexit.unregister(self._leave)
 
     def _leave(self) -> None:
@@ -120,7 +127,7 @@ class AsyncioMesh(MeshHandle):
         bell = Bell(asyncio.get_running_loop())
         self._watchers.await_change(bell.ring)
         try:
-            async with asyncio.timeout(timeout) as limit:
+            async with within(timeout) as limit:
                 while not (found := ready()):
                     self._check_open()
                     await bell.rung()
@@ -132,6 +139,19 @@ class AsyncioMesh(MeshHandle):
             self._watchers.await_no_more(bell.ring)
         await asyncio.sleep(0)  # as every await of ours: others have their turn, and we can be cancelled
         return found
+
+    def _new_waiter(self, what: str) -> Waiter:
+        self._before_use()
+        return Waiter()
+
+    # -- serving ----------------------------------------------------------------------------------
+
+    def run_request(self, request: Requested, handler: Service) -> None:
+        """Run a handler as a task of the event loop."""
+        self._call_soon(lambda: self._requests.start(request, handler))
+
+    def _stop_request(self, request: Withdrawn) -> None:
+        self._call_soon(lambda: self._requests.stop(request.boot, request.number))
 
     # -- watching -------------------------------------------------------------------------------
 
@@ -155,6 +175,8 @@ class AsyncioMesh(MeshHandle):
         self._telling = False  # before we look at what there is: a change from now on wakes us again
         for raw in self._watchers.drain(self._feed):
             self._listeners.deliver(raw)
+        if self._emitter.waiting:
+            self._emitter.deliver()
 
     def _call_soon(self, fn: Callable[[], object]) -> None:
         """Call `fn` in the event loop, in the context in which the mesh was opened.  From any thread."""
@@ -169,71 +191,6 @@ class AsyncioMesh(MeshHandle):
                 "an asyncio mesh does not survive fork(): its event loop runs in the parent.  Open another in the "
                 "child, or use gossamer.join, which does survive"
             )
-
-
-class AsyncioChanges:
-    """A live stream of changes.  Use it once, in one task.  It ends with the mesh."""
-
-    def __init__(self, mesh: AsyncioMesh, pattern: Pattern) -> None:
-        self._mesh = mesh
-        self._bell = Bell(asyncio.get_running_loop())
-        self._feed = Feed(mesh.options.changes_max, self._bell.ring, pattern.matches)
-        mesh._watchers.watch(self._feed)
-
-    @property
-    def conflated(self) -> int:
-        """How many changes were folded into a later one of their key because we read too slowly."""
-        return self._feed.conflated
-
-    async def __aenter__(self) -> AsyncioChanges:
-        return self
-
-    async def __aexit__(self, *args: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Watch no more."""
-        self._mesh._watchers.unwatch(self._feed)
-        self._bell.ring()
-
-    def __aiter__(self) -> AsyncIterator[Change]:
-        return self
-
-    async def __anext__(self) -> Change:
-        await asyncio.sleep(0)
-        while True:
-            for raw in self._mesh._watchers.drain(self._feed):
-                change = self._mesh._watchers.change(raw)
-                if change is not None:
-                    return change
-            if self._mesh._closed or self._feed not in self._mesh._watchers.feeds:
-                raise StopAsyncIteration
-            await self._bell.rung()
-
-
-class Bell:
-    """Rung from any thread, as often as one likes; heard by one task of an event loop."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._ringing = False
-        self._event = asyncio.Event()
-
-    def ring(self) -> None:
-        """Let `rung` return soon."""
-        if not self._ringing:
-            self._ringing = True
-            with suppress(RuntimeError):  # the event loop was closed: then whoever could hear this has ended too
-                self._loop.call_soon_threadsafe(self._ring)
-
-    def _ring(self) -> None:
-        self._ringing = False  # before anybody looks at what there is: a change from now on rings again
-        self._event.set()
-
-    async def rung(self) -> None:
-        """Wait until it has been rung since this last returned."""
-        await self._event.wait()
-        self._event.clear()
 
 
 @asynccontextmanager
@@ -264,3 +221,6 @@ def open_mesh(
 ) -> AbstractAsyncContextManager[AsyncioMesh]:
     """Take part in the mesh `name` for as long as the block runs; see `gossamer.join` for the arguments."""
     return opened(arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname))
+
+
+__all__ = ["AsyncioChanges", "AsyncioMesh", "open_mesh", "opened"]

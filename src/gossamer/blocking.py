@@ -9,18 +9,31 @@ use.  Listeners run on one more thread, started by the first `on`.
 from __future__ import annotations
 
 import atexit
+import inspect
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from .errors import MeshTimeout, WrongThread
+from .blocking_events import BlockingEvents
+from .errors import ConfigurationError, MeshTimeout, WrongThread
 from .handle import EVERYTHING, Arguments, MeshHandle, Peer
 from .options import Options
+from .protocol.effects import Requested
 from .settings import arguments_of
-from .threads import ENDS_WITHIN_S, ListenerThread, LoopThread, wait_for
+from .talking import CALL_TIMEOUT_S
+from .threads import ENDS_WITHIN_S, ListenerThread, LoopThread, Workers, wait_for
+from .views.advisory_lease import AdvisoryState
+from .views.blocking_channel import BlockingChannel
+from .views.calling import Gathered
 from .views.changes import Change, Pattern
+from .views.emitter import Station
+from .views.lease import Lease
+from .views.leases import Story, advanced
+from .views.lines import CAPACITY
+from .views.quorum_lease import QuorumState
+from .views.services import Service
 from .views.watchers import Feed
 
 T = TypeVar("T")
@@ -37,6 +50,7 @@ class BlockingMesh(MeshHandle):
         self._exiting = False
         self._reviving = threading.RLock()
         self._listener_thread: ListenerThread | None = None
+        self._workers = Workers(f"gossamer {self.name} worker")
         self._run()
 
     def _run(self) -> None:
@@ -74,6 +88,7 @@ class BlockingMesh(MeshHandle):
         if self._listener_thread is not None:
             self._listener_thread.stop()
             self._listener_thread.thread.join(ENDS_WITHIN_S)
+        self._workers.stop()
         _open.pop(id(self), None)
 
     def retire(self) -> None:
@@ -151,6 +166,119 @@ class BlockingMesh(MeshHandle):
         """Let the calling thread wait, for as long as it may."""
         wait_for(event, seconds)
 
+    # -- calls and channels -----------------------------------------------------------------------
+
+    def call(
+        self,
+        name: str,
+        /,
+        *args: Any,
+        timeout: float | None = CALL_TIMEOUT_S,
+        peer: Peer | str | None = None,
+        route: Any = None,
+        idempotent: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Call a service and return what it returns: of `peer`, or of one that serves it.
+
+        Equal arguments (or equal `route`) go to the same peer while it is there.  It is
+        started at most once: if whoever was asked goes away, another is asked only if the first cannot
+        have begun, or the call is `idempotent`.  Raises RemoteError with what the service
+        raised; NoService if nobody serves it; ServiceBusy; PeerLost if nobody can tell whether it was done;
+        MeshTimeout after `timeout` seconds (None: never), and then a service in a trio
+        program is cancelled, while one in a script goes on and its result is dropped.
+        """
+        waiter = self._new_waiter("call")
+        self._before_use()
+        self._check_open()
+        ticket = self._calling.ticket(
+            name, args, kwargs, waiter.wake, timeout=timeout, peer=peer, route=route, idempotent=idempotent
+        )
+        self._begin(ticket)
+        answered = False
+        try:
+            answered = waiter.wait(lambda: ticket.done, timeout)
+        finally:
+            if not answered:
+                self._calling.give_up(ticket)
+        if not answered:
+            raise self._calling.late(ticket)
+        return ticket.result()
+
+    def gather(self, name: str, /, *args: Any, timeout: float | None = CALL_TIMEOUT_S, **kwargs: Any) -> Gathered:
+        """Call a service of all that serve it, and return their replies and who stayed silent for `timeout` seconds."""
+        waiter = self._new_waiter("gather")
+        self._before_use()
+        self._check_open()
+        tickets = self._tickets_for_all(name, args, kwargs, timeout, waiter.wake)
+        waiter.wait(lambda: all(ticket.done for ticket in tickets.values()), timeout)
+        return self._gathered(tickets)
+
+    def channel(self, name: str, mode: str = "take", capacity: int = CAPACITY) -> BlockingChannel:
+        """Return a channel: a queue between programs, of which all who name it are part.
+
+        `mode` is "take" (each message goes to exactly one receiver) or "subscribe" (each to
+        all); the two are different channels.  `capacity` bounds how many messages of ours may be unconsumed.
+        """
+        self._before_use()
+        self._check_open()
+        return BlockingChannel(self._lines.line(name, mode, capacity), self._new_waiter)
+
+    def _new_waiter(self, what: str) -> _Waiter:
+        self._check_may_wait(what)
+        return _Waiter(self)
+
+    def _check_may_wait(self, what: str) -> None:
+        """A listener may wait for what others do, and holds up the other listeners; the loop must not."""
+        listening = self._listener_thread
+        if listening is None or threading.current_thread() is not listening.thread:
+            self._check_thread(what)
+
+    def _check_handler(self, name: str, fn: Callable[..., Any]) -> None:
+        if inspect.iscoroutinefunction(fn):
+            raise ConfigurationError(f"{fn!r} is async: in a script it cannot serve {name!r}; use gossamer.open_mesh")
+
+    def run_request(self, request: Requested, handler: Service) -> None:
+        """Run a handler on a worker."""
+        calling, bytes_max = self._calling, self.options.value_bytes_max
+        self._workers.start(lambda: calling.finished(request, *handler.run(request.arguments, bytes_max)))
+
+    # -- leases -----------------------------------------------------------------------------------
+
+    def advisory_lease(self, name: str, *, ttl: float = 10.0, timeout: float | None = None) -> Lease:
+        """Return a lease that is held by at most one peer in a mesh that is connected and on time.
+
+        **Each side of a partition may have a holder.**  `with` it, or `acquire` it: that waits until nobody else
+        holds it (at most `timeout` seconds in `with`), claims it, and waits `settle` to see whether the claim stands:
+        see `Options.lease_dissemination_s`.  It lasts `ttl` seconds unless renewed: call `keep()` as work goes on.
+        """
+        return Lease(AdvisoryState(self, name, ttl, timeout), self._play)
+
+    def quorum_lease(
+        self, name: str, *, voters: Sequence[Peer | str], ttl: float = 10.0, timeout: float | None = None
+    ) -> Lease:
+        """Return a lease that a majority of `voters` grants: no two peers hold it at once, in a partition neither.
+
+        **A side without a majority of the voters has no holder.**  `voters` are nicknames (or ids) of peers,
+        the same in every program, as is `ttl`; each peer votes by running.  A voter that has just started
+        waits for `ttl` seconds before it votes.  Two live peers of one nickname are not counted.
+        """
+        return Lease(QuorumState(self, name, voters, ttl, timeout), self._play)
+
+    def _play(self, story: Story) -> None:
+        """Wait for what a story waits for."""
+        try:
+            wait = next(story, None)
+            while wait is not None:
+                try:
+                    self._until("acquire", wait.ready, wait.timeout_s, str)
+                    came = True
+                except MeshTimeout:
+                    came = False
+                wait = advanced(story, came)
+        finally:
+            story.close()
+
     # -- watching ---------------------------------------------------------------------------------
 
     def changes(self, pattern: str = "*") -> BlockingChanges:
@@ -175,6 +303,20 @@ class BlockingMesh(MeshHandle):
     def _deliver(self) -> None:
         for raw in self._watchers.drain(self._feed):
             self._listeners.deliver(raw)
+        if self._emitter.waiting:
+            self._emitter.deliver()
+
+    def _new_emitter(self, station: Station) -> BlockingEvents:
+        return BlockingEvents(station, self)
+
+    @property
+    def events(self) -> BlockingEvents:
+        """Events of the mesh: what programs tell each other beside the state."""
+        assert isinstance(self._emitter, BlockingEvents)
+        return self._emitter
+
+    def _start_handling(self) -> None:
+        self._listening()
 
     def _wake_listeners(self) -> None:
         if self._listener_thread is not None:
@@ -191,6 +333,7 @@ class BlockingMesh(MeshHandle):
         super().fork_in_child()
         self._reviving = threading.RLock()
         self._listener_thread = None
+        self._workers = Workers(f"gossamer {self.name} worker")
         _open.pop(id(self), None)
 
     def _before_use(self) -> None:
@@ -206,8 +349,31 @@ class BlockingMesh(MeshHandle):
             self.is_forked = False
             self._detour -= 1
         self._run()
-        if self._feed in self._watchers.feeds:
+        if self._feed in self._watchers.feeds or self._emitter.is_listened_to:
             self._listening()
+        self.in_loop(self._talk_as_new)
+
+
+class _Waiter:
+    """Waits in the calling thread, for what is told to it by `wake`."""
+
+    def __init__(self, mesh: BlockingMesh) -> None:
+        self._mesh = mesh
+        self._woken = threading.Event()
+        self.wake = self._woken.set
+
+    def wait(self, done: Callable[[], bool], timeout: float | None) -> bool:
+        """Return once `done()`, or False after `timeout` seconds."""
+        now = self._mesh.clock.monotonic
+        deadline = None if timeout is None else now() + timeout
+        while True:
+            self._woken.clear()
+            if done():
+                return True
+            left = None if deadline is None else deadline - now()
+            if left is not None and left <= 0:
+                return False
+            self._mesh._rest(self._woken, left)
 
 
 class BlockingChanges:

@@ -1,6 +1,6 @@
 """What every door of a mesh has in common: the mapping, who is there, who listens.
 
-`Mesh` (trio) and `BlockingMesh` (scripts) add what waits, each in its own way.
+`Mesh` (trio), `AsyncioMesh` and `BlockingMesh` (scripts) add what waits, each in its own way.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from .crdt.writes import each
 from .errors import MeshClosed
 from .forking import tell_of_forks
 from .peers import Directory, Peer
-from .protocol.effects import ClockSkew, Forked, Joined, Left, Notice, Rejoined
+from .protocol.effects import TRAFFIC, ClockSkew, Forked, Joined, Left, Notice, Rejoined
 from .protocol.ledger import Ledger
 from .status import TITLE_MAX, PeerStatus, Status, peer_statuses, unsent, why
+from .talking import TalkingMesh
 from .views.brief import shortened
 from .views.changes import Change
+from .views.emitter import Emitter, Station
 from .views.listeners import ANY_KEY, Listeners
-from .views.objects import MeshWithObjects
 from .views.shown import Table
 from .views.watchers import Feed, Watchers
 
@@ -37,7 +38,7 @@ EVERYTHING: Any = object()
 F = TypeVar("F", bound=Callable[[Change], Any])
 
 
-class MeshHandle(MeshWithObjects):
+class MeshHandle(TalkingMesh):
     """The state, the peers and the listeners of a mesh that is open."""
 
     def __init__(self, arguments: Arguments) -> None:
@@ -59,10 +60,12 @@ class MeshHandle(MeshWithObjects):
         self.rejoined: Rejoined | None = None
         """The latest return after a long absence, if there was one."""
         self._watchers = Watchers(self.seen_ms, self._directory.writer)
+        self._emitter = self._new_emitter(self._station())
         self._assemble(None)
         wall_ms, writer_of = self.clock.wall_ms, self._directory.writer
         super().__init__(self._ledger, arguments.name, wall_ms, self.seen_ms, self.driver.wrote, writer_of)
         self._watchers.mapping = self
+        self._start_talking()
         self._listeners = Listeners(self._watchers)
         self._feed = Feed(self.options.changes_max, self._wake_listeners, self._listeners.wanted)
         tell_of_forks(self)
@@ -75,6 +78,7 @@ class MeshHandle(MeshWithObjects):
         self._wrote = boot.driver.wrote
         self._ledger = self._watchers.ledger = boot.replica.ledger
         self._directory.follow(boot.replica)
+        boot.replica.emissions.observer = self._emitter
 
     def begin_anew(self) -> None:
         """Take new ids and sockets, and keep what we hold, who listens and who waits.  In the loop."""
@@ -84,6 +88,8 @@ class MeshHandle(MeshWithObjects):
         self._assemble(self._ledger)
         for dot in self._questions:
             self.replica.ask_settled(*dot, self.clock.monotonic())
+        self._stop_being_who_we_were()
+        self._talk_as_new()
 
     def seen_ms(self) -> int:
         """Return the time by which writes expire: our wall clock, put right by what peers' clocks say."""
@@ -98,6 +104,8 @@ class MeshHandle(MeshWithObjects):
         """The loop went round: those who wait for something other than a key look again."""
         if self._watchers.waiters:
             self._watchers.poke()
+        if self._calling.seeking:
+            self._calling.look()
 
     def _wake_listeners(self) -> None:
         raise NotImplementedError
@@ -107,6 +115,9 @@ class MeshHandle(MeshWithObjects):
 
     def _notice(self, notice: Notice) -> None:
         """The replica has something to tell.  In the loop."""
+        if type(notice) in TRAFFIC:
+            self._traffic(notice)
+            return
         members = self.replica.membership.members
         match notice:
             case Joined(boot) if boot in members:
@@ -137,7 +148,36 @@ class MeshHandle(MeshWithObjects):
                 self.rejoined = notice
             case _:
                 pass  # those who wait for it are poked below
+        self._look()
         self._watchers.poke()
+
+    # -- events ---------------------------------------------------------------------------------
+
+    def _new_emitter(self, station: Station) -> Emitter:
+        raise NotImplementedError
+
+    def _station(self) -> Station:
+        return Station(
+            self.options,
+            self._before_emitting,
+            lambda: self.replica.emissions,
+            lambda: self._ledger,
+            self.clock.monotonic,
+            lambda: self.driver.emitted(),
+            lambda fn: self.driver.call_soon(fn),
+            lambda: self.driver.perform(),
+            lambda: self.replica.identity.name,
+            self._directory.boot,
+            self._start_handling,
+            self._wake_listeners,
+        )
+
+    def _before_emitting(self) -> None:
+        self._before_use()
+        self._check_open()
+
+    def _start_handling(self) -> None:
+        """There is an event handler: see that somebody calls it."""
 
     # -- who is there ---------------------------------------------------------------------------
 
@@ -255,6 +295,12 @@ class MeshHandle(MeshWithObjects):
             "batches repaired": replica.repairs.repaired_batches,
             "divergences": replica.exchanges.divergences,
             "listener errors": self._listeners.errors,
+            "events emitted": replica.emissions.ring.emitted,
+            "events received": replica.emissions.counts["events received"],
+            "events missed": self._emitter.missed,
+            "event errors": self._emitter.errors,
+            "requests started": replica.serving.started,
+            "requests refused": replica.serving.refused,
             "changes conflated": sum(feed.conflated for feed in self._watchers.feeds),
         }
         counts |= {field.replace("_", " "): getattr(network, field) for field in network.__slots__}
@@ -306,6 +352,8 @@ class MeshHandle(MeshWithObjects):
         with self._ledger.lock:
             self._closed = self._ledger.closed = True
         self._watchers.wake_all()
+        self._emitter.wake_all()
+        self._end_talking()
 
     def dispose(self) -> None:
         """Give back the sockets."""
@@ -321,6 +369,7 @@ class MeshHandle(MeshWithObjects):
     def fork_begins(self) -> None:
         """Let the child find the state whole: nobody writes while the process forks."""
         self._ledger.lock.acquire()  # type: ignore[attr-defined]
+        self._ledger.seal()
 
     def fork_in_parent(self) -> None:
         """Go on."""
@@ -333,7 +382,9 @@ class MeshHandle(MeshWithObjects):
         ledger.origin = ledger.outbox = ledger.joining = None
         ledger.waiting = Waiting(self.options.held_batches_bytes)
         self._watchers.keep_only(self._feed)
+        self._emitter.forget_readers()
         self._questions.clear()
+        self._stop_talking_in_child()
         self.is_forked = True
         self._detour = 1 + (self._batches.current() is not None)
         self.driver.abandon()

@@ -116,6 +116,7 @@ async def say_goodbye(handle: MeshHandle) -> None:
     """Let nobody write any more, send what was written, and tell the others."""
     if handle.is_forked:
         return  # whoever the parent is, it has not gone
+    handle.take_leave()
     handle.retire()
     if not await handle.driver.close(handle.linger_s):
         logger.warning(

@@ -11,17 +11,20 @@ from typing import Any, TypeVar
 import trio
 
 from .errors import ForkedMesh, MeshTimeout
-from .handle import EVERYTHING, Arguments, MeshHandle, Peer
+from .handle import EVERYTHING, Arguments, Peer
 from .living import living
+from .loop_mesh import LoopMesh
 from .options import Options
+from .protocol.effects import Requested, Withdrawn
 from .settings import arguments_of
 from .views.changes import Change, Pattern
+from .views.services import Service, outcome_of
 from .views.watchers import Feed
 
 T = TypeVar("T")
 
 
-class Mesh(MeshHandle):
+class Mesh(LoopMesh):
     """A mesh in a trio program: a dict that is never awaited, and what waits, awaited.
 
     Made by `open_mesh`.  Reads and writes may be made from any thread; the rest belongs
@@ -31,6 +34,9 @@ class Mesh(MeshHandle):
     def __init__(self, arguments: Arguments) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self._listening = Bell(self._token)
+        self._thread = get_ident()
+        self._handlers: trio.Nursery | None = None
+        self._scopes: dict[tuple[bytes, int], trio.CancelScope] = {}
         super().__init__(arguments)
 
     # -- waiting --------------------------------------------------------------------------------
@@ -74,6 +80,49 @@ class Mesh(MeshHandle):
         await trio.lowlevel.checkpoint()
         return found
 
+    # -- serving --------------------------------------------------------------------------------
+
+    def _new_waiter(self, what: str) -> _Waiter:
+        self._before_use()
+        return _Waiter(self._token)
+
+    def in_loop(self, fn: Callable[[], object]) -> None:
+        """Run `fn`, now if this is the loop's thread, and then whatever the replica asks for."""
+        if get_ident() == self._thread:
+            self._run_in_loop(fn)
+        else:
+            super().in_loop(fn)
+
+    def run_request(self, request: Requested, handler: Service) -> None:
+        """Run a handler as a task."""
+        if self._handlers is not None:
+            self._handlers.start_soon(self._handle, request, handler)
+
+    async def _handle(self, request: Requested, handler: Service) -> None:
+        scope = self._scopes[request.boot, request.number] = trio.CancelScope(
+            deadline=trio.current_time() + request.within_s
+        )
+        outcome = outcome_of(MeshTimeout("nobody waited for it any more"))
+        try:
+            with scope:
+                outcome = await handler.run_in_loop(request.arguments, self.options.value_bytes_max)
+        finally:
+            del self._scopes[request.boot, request.number]
+            self._calling.finished(request, *outcome)
+
+    def _stop_request(self, request: Withdrawn) -> None:
+        scope = self._scopes.get((request.boot, request.number))
+        if scope is not None:
+            scope.cancel()
+
+    async def _run_handlers(self) -> None:
+        async with trio.open_nursery() as nursery:
+            self._handlers = nursery
+            try:
+                await trio.sleep_forever()
+            finally:
+                self._handlers = None
+
     # -- watching -------------------------------------------------------------------------------
 
     def changes(self, pattern: str = "*") -> Changes:
@@ -89,7 +138,7 @@ class Mesh(MeshHandle):
             self._listening.ring()
 
     def _heard(self) -> None:
-        if len(self._feed):
+        if len(self._feed) or self._emitter.waiting:
             self._tell_listeners()
 
     def _call_listener(self, fn: Callable[[], Any]) -> None:
@@ -103,6 +152,8 @@ class Mesh(MeshHandle):
     def _tell_listeners(self) -> None:
         for raw in self._watchers.drain(self._feed):
             self._listeners.deliver(raw)
+        if self._emitter.waiting:
+            self._emitter.deliver()
 
     # -- fork -------------------------------------------------------------------------------------
 
@@ -154,6 +205,23 @@ class Changes:
             await self._bell.rung()
 
 
+class _Waiter:
+    """Waits in the loop, for what is told to it by `wake`."""
+
+    def __init__(self, token: trio.lowlevel.TrioToken) -> None:
+        self._bell = Bell(token)
+        self.wake = self._bell.ring
+
+    async def wait(self, done: Callable[[], bool], timeout: float | None) -> bool:
+        """Return once `done()`, or False after `timeout` seconds."""
+        await trio.lowlevel.checkpoint()
+        with trio.move_on_after(math.inf if timeout is None else timeout):
+            while not done():
+                await self._bell.rung()
+            return True
+        return done()
+
+
 class Bell:
     """Rung from any thread, as often as one likes; heard by one task.  Made in the loop's thread."""
 
@@ -186,7 +254,7 @@ class Bell:
 async def opened(arguments: Arguments) -> AsyncIterator[Mesh]:
     """Take part in a mesh for as long as the block runs."""
     mesh = Mesh(arguments)
-    async with living(mesh, mesh._deliver):
+    async with living(mesh, mesh._deliver, mesh._run_handlers):
         yield mesh
 
 

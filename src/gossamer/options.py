@@ -115,6 +115,20 @@ class Options:
     clock_skew_s: float = 1.0
     """Offset to a peer above which `status()` and the log report its clock."""
 
+    # -- leases ---------------------------------------------------------------------------------
+    lease_dissemination_s: float = 0.25
+    """Seconds within which nearly every write (99 in 100) has reached every peer that can be reached.
+
+    An advisory lease counts as held after `settle` = 2 * this + 2 * the greatest offset measured between
+    our clock and a peer's (at most `clock_drag_s`).  Lower acquires sooner and is held twice more often.
+    """
+
+    lease_margin_s: float = 0.05
+    """Seconds before its end at which a holder ceases to count on a lease, besides 2 % of the ttl for clock rates.
+
+    Higher leaves more time between a check and its effect; the lease is shorter by as much.
+    """
+
     # -- streams --------------------------------------------------------------------------------
     handshake_timeout_s: float = 5.0
     """Seconds that opening a stream may take, TLS handshake and introduction included."""

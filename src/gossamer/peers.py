@@ -79,6 +79,13 @@ class Directory:
                     return self.peer(member)
         return known or Peer(origin.hex()[-SHORT_HEX_DIGITS:], "")
 
+    def boot(self, boot: bytes) -> Peer:
+        """Return who runs, or ran, as `boot`."""
+        if boot == self.replica.identity.boot:
+            return self.me
+        member = self.replica.membership.members.get(boot)
+        return Peer(boot.hex()[-SHORT_HEX_DIGITS:], "") if member is None else self.peer(member)
+
     def writing(self) -> set[Origin]:
         """Return the origins under which somebody may still write: ours, and those of members that said no goodbye."""
         members = [member for member in self.members() if member.presence is not Presence.LEFT]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .net.certificates import Identity
-from .net.clocks import Clock
+from .net.clocks import Clock, slept_s
 from .net.host_key import host_key
 from .net.sockets import open_network
 from .net.transport import Network
@@ -39,7 +39,7 @@ class Surroundings:
     """Clocks and network, and what else a peer asks of its machine."""
 
     open_network: OpenNetwork = open_network
-    clock: Clock = Clock()  # noqa: RUF009  # frozen: all may share it
+    clock: Clock = Clock(slept=slept_s)  # noqa: RUF009  # frozen: all may share it
     host_key: Callable[[], bytes] = host_key
     """What the keys of a mesh without a secret follow from."""
     looks_around: bool = True

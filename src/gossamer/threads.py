@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import threading
 import time
 from collections import deque
@@ -22,6 +23,9 @@ logger = logging.getLogger("gossamer.mesh")
 
 ENDS_WITHIN_S = 0.5
 """How much longer than it lingers a loop may take to end; it takes a tenth of that."""
+
+IDLE_WORKER_S = 10.0
+"""How long a worker waits for more to do: starting another takes longer than most requests."""
 
 LONGEST_WAIT_S = 0.25 if os.name == "nt" else threading.TIMEOUT_MAX
 """On Windows, Ctrl-C does not interrupt a thread that waits, so it looks up from time to time."""
@@ -107,6 +111,48 @@ class LoopThread:
                 self._ready.set()
                 self._on_step()
                 await trio.sleep_forever()
+
+
+class Workers:
+    """Threads that run what others asked for, as many as are needed at once; one that has nothing to do ends."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._work: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._idle = 0
+
+    def start(self, fn: Callable[[], object]) -> None:
+        """Run `fn`, which raises nothing, on a thread that is idle or new."""
+        with self._lock:
+            is_new = self._idle == 0
+            self._idle -= not is_new
+        self._work.put(fn)
+        if is_new:
+            threading.Thread(target=self._run, name=self._name, daemon=True).start()
+
+    def stop(self) -> None:
+        """Let the idle ones end."""
+        with self._lock:
+            for _ in range(self._idle):
+                self._work.put(None)
+            self._idle = 0
+
+    def _run(self) -> None:
+        while True:
+            try:
+                fn = self._work.get(timeout=IDLE_WORKER_S)
+            except queue.Empty:
+                with self._lock:
+                    if self._idle:
+                        self._idle -= 1
+                        return
+                continue  # somebody counts on us: what it wants is about to come
+            if fn is None:
+                return
+            fn()
+            with self._lock:
+                self._idle += 1
 
 
 class ListenerThread:

@@ -214,6 +214,7 @@ def test_cancelling_while_it_joins_leaves_nothing_behind(run, enter, options):
 
 def test_cancelled_while_it_closes_it_says_goodbye_all_the_same(run, enter, join, eventually):
     other = join("other")
+    before = set(threading.enumerate())
 
     async def program():
         closing = asyncio.Event()
@@ -231,7 +232,7 @@ def test_cancelled_while_it_closes_it_says_goodbye_all_the_same(run, enter, join
     run(program())
     eventually(lambda: {row.presence for row in other.status().peers} == {"left"})
     assert other["last"] == "word"
-    eventually(lambda: not any("goes" in thread.name for thread in threading.enumerate()))
+    eventually(lambda: not any(t.name.startswith("gossamer") for t in set(threading.enumerate()) - before))
 
 
 def test_what_the_block_raises_comes_out_as_it_is(run, enter):

@@ -328,3 +328,27 @@ trio.run(main)
     assert program.says() == "child ended"
     with pytest.raises(gossamer.MeshTimeout):
         peer.wait(lambda mesh: not mesh.peers, timeout=0.2)
+
+
+def test_what_parent_and_child_know_is_the_same_though_it_was_never_sent(script):
+    program = script(
+        FORK
+        + """
+mesh = join("parent")
+mesh["x"] = 1   # alone: it is kept for a delta, in no batch
+def work():
+    known = mesh._ledger.state.known
+    say(known.digest().hex(), len(known.tags))
+ends(in_child(work))
+ends(in_child(work))
+work()
+"""
+    )
+
+    first, done, second, _, parent = (program.says() for _ in range(5))
+
+    assert done == "child done"
+    assert first == second == parent
+    assert first.endswith(" 1")
+    assert not first.startswith("00000000")
+    assert program.ends(within_s=5) == 0

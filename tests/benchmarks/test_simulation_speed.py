@@ -16,10 +16,9 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(0)]
 BARE_EVENTS = 200_000
 
 
+@pytest.mark.parametrize("writes", [False, True], ids=["gossip", "writes"])
 @pytest.mark.parametrize(("nodes", "seconds", "bound"), [(10, 100, Bound(10e3, 20e3)), (100, 10, Bound(1e3, 2e3))])
-def test_a_converged_mesh_that_is_written_to_once_a_second(
-    figure: Callable[..., None], nodes: int, seconds: int, bound: Bound
-) -> None:
+def test_a_converged_mesh(figure: Callable[..., None], nodes: int, seconds: int, bound: Bound, writes: bool) -> None:
     mesh = Simulation(1, size=nodes)
     names = mesh.start()
     mesh.run(seconds=10)
@@ -29,11 +28,13 @@ def test_a_converged_mesh_that_is_written_to_once_a_second(
         reference = bare_events_per_s()
         began = process_time()
         for number in range(seconds):
-            mesh.write(names[number % nodes], f"key/{number % 50}", number)
+            if writes:
+                mesh.write(names[number % nodes], f"key/{number % 50}", number)
             mesh.run(seconds=1)
         return Reading(nodes * seconds / (process_time() - began), reference)
 
-    figure(f"simulated, {nodes} nodes", "node-s/CPU-s", "bare events/CPU-s", take, bound)
+    what = "a write a second" if writes else "gossip alone"
+    figure(f"simulated, {nodes} nodes, {what}", "node-s/CPU-s", "bare events/CPU-s", take, bound)
 
 
 def bare_events_per_s() -> float:

@@ -19,6 +19,9 @@ ANSWERED_AT_ONCE = {
     "conflicts": [],
     "watch": ["--timeout", "0.1"],
     "wait": ["bench/temp"],
+    "pub": ["door/opened", "3"],
+    "sub": ["--timeout", "0.1"],
+    "call": ["add", "1", "2"],
     "doctor": ["--timeout", "0.1"],
     "keygen": [],
     "config": [],
@@ -34,6 +37,7 @@ def holder(join):
     mesh["bench/temp"] = 21.5
     mesh["bench/pose"] = (1.0, 2.0)
     mesh["title"] = "warm"
+    mesh.serve("add", lambda x, y=1: x + y)
     return mesh
 
 
@@ -47,7 +51,7 @@ def test_every_verb_prints_json_that_parses(verb, gossamer, holder):
 
     assert ran.code == 0, ran.err
     assert isinstance(ran.json_lines, list)
-    assert verb == "watch" or len(ran.json_lines) == 1
+    assert verb in ("watch", "sub") or len(ran.json_lines) == 1
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
@@ -228,6 +232,25 @@ def test_conflicts_show_the_winner_and_who_lost(gossamer, join, eventually):
     assert {found["winner"]["value"], found["losers"][0]["value"]} == {"open", "shut"}
     assert found["winner"]["value"] == one["door"]
     assert {found["winner"]["writer"], found["losers"][0]["writer"]} == {"one", "other"}
+
+
+# -- calling --------------------------------------------------------------------------------------
+
+
+def test_call_prints_what_another_program_returns(gossamer, holder):
+    assert gossamer("call", "add", "1", "2").out == "3\n"
+    assert gossamer("call", "add", "one", "--with", 'y="two"', "--at", "holder").out == "onetwo\n"
+    assert gossamer("call", "add", '{"$bytes": "AQ=="}', '{"$bytes": "Ag=="}', "--json").json == {"$bytes": "AQI="}
+
+
+def test_call_says_why_it_has_no_result(gossamer, holder):
+    holder.serve("fail", lambda: 1 / 0)
+    nobody, failed = gossamer("call", "nothing"), gossamer("call", "fail")
+    absent, wrong = gossamer("call", "add", "--at", "nobody"), gossamer("call", "add", "1", "--with", "timeout=3")
+
+    assert (nobody.code, failed.code, absent.code, wrong.code) == (1, 1, 1, 2)
+    assert "add by holder" in nobody.err
+    assert "ZeroDivisionError at holder: division by zero" in failed.err
 
 
 # -- waiting --------------------------------------------------------------------------------------

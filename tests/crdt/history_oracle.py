@@ -198,9 +198,9 @@ class Oracle:
         """Raise `Wrong` unless, in this whole history, equal digests and equal vectors meant each other."""
         self._check_digest(("vector", frozenset(known.heads.items())), known.digest())
 
-    def _check_digest(self, named: object, digest: int) -> None:
+    def _check_digest(self, named: object, digest: bytes) -> None:
         if named in (("state", 0), ("vector", frozenset())):
-            if digest != 0:
+            if any(digest):
                 raise Wrong("nothing has a digest that is not 0")
         elif self._digest_of.setdefault(named, digest) != digest:
             raise Wrong("equal states, different digests")

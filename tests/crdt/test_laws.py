@@ -429,7 +429,7 @@ def test_a_vector_digest_kept_up_to_date_is_one_made_afresh(moves, asked, others
     known.join(_vector(others))
 
     assert known.digest() == known.copy().digest()
-    assert 0 <= known.digest() < 1 << 128
+    assert len(known.digest()) == 16
 
 
 @laws
@@ -508,7 +508,7 @@ def test_a_state_digest_kept_up_to_date_in_slices_is_one_made_afresh(edits):
     afresh.touched = dict.fromkeys(state.live)
     afresh.refresh(state.live, 1000)
     assert state.digest.value() == afresh.value()
-    assert bool(afresh.value()) == any(not w.expires_ms for held in state.live.values() for w in each(held))
+    assert any(afresh.value()) == any(not w.expires_ms for held in state.live.values() for w in each(held))
 
 
 @laws

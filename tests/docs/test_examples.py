@@ -141,6 +141,23 @@ def test_every_vote_counts_once_and_who_has_voted_is_known(start: Callable[..., 
     assert follower.line_with("pizza 2") == "pizza 2, pasta 0, salad 1 by ada, bob, eve"
 
 
+def test_of_three_programs_one_leads_and_when_it_stops_another_does(start: Callable[..., Program]) -> None:
+    programs = {name: start("leader.py", name) for name in ("ada", "bob", "cat")}
+    first = leader_among(programs)
+    programs.pop(first).stop()
+
+    assert leader_among(programs) in programs
+
+
+def leader_among(programs: dict[str, Program]) -> str:
+    """Return who leads, once a program says so of itself or of another that runs."""
+    for line in iter(next(iter(programs.values())).line, ""):
+        what, _, name = line.partition(" ")
+        if what in ("leading", "following") and name in programs:
+            return name
+    raise AssertionError("it has ended")
+
+
 def test_a_chat_shows_who_is_there_what_is_said_and_who_leaves(start: Callable[..., Program]) -> None:
     ada = start("presence.py", "ada")
     assert ada.line() == "* here: nobody else"
@@ -155,6 +172,65 @@ def test_a_chat_shows_who_is_there_what_is_said_and_who_leaves(start: Callable[.
     bob.ends()
 
     assert ada.line() == "* bob has gone"
+
+
+def test_two_edit_one_playlist_and_both_show_it(start: Callable[..., Program]) -> None:
+    ada = start("playlist.py", "ada")
+    assert ada.line() == "(no songs)"
+    ada.type("+ Fever")
+    assert ada.line() == "Fever"
+    ada.type("+ Crazy")
+    assert ada.line() == "Fever | Crazy"
+
+    bob = start("playlist.py", "bob")
+    assert bob.line() == "Fever | Crazy"
+    bob.type("! Hurt")
+    assert ada.line() == bob.line() == "Hurt | Fever | Crazy"
+    ada.type("3 > 1")
+    assert ada.line() == bob.line() == "Crazy | Hurt | Fever"
+    bob.type("- 2")
+    assert ada.line() == bob.line() == "Crazy | Fever"
+    bob.type("- 9")
+    assert bob.line() == "? pop index out of range"
+    bob.ends()
+    ada.ends()
+
+    assert ada.line() == "edits: {'ada': 3, 'bob': 2}"
+
+
+def test_a_doorbell_is_heard_in_another_program_and_answered(start: Callable[..., Program]) -> None:
+    kitchen = start("doorbell.py", "listen", "kitchen")
+    assert kitchen.line() == "listening in the kitchen"
+
+    visitor = start("doorbell.py", "ring", "bob")
+
+    assert kitchen.line() == "rung by bob"
+    assert visitor.line() == "answered in the kitchen"
+    visitor.ends()
+
+
+def test_squares_are_computed_by_the_program_that_serves_them(start: Callable[..., Program]) -> None:
+    server = start("squares.py", "serve")
+    assert server.line() == "serving"
+
+    asker = start("squares.py", "3", "five", "4")
+
+    assert asker.line() == "3 * 3 = 9, says square server"
+    assert asker.line() == "'five' is no number"
+    assert asker.line() == "4 * 4 = 16, says square server"
+    asker.ends()
+
+
+def test_work_is_done_by_whoever_waits_for_it(start: Callable[..., Program]) -> None:
+    ada = start("work_queue.py", "work", "ada")
+    assert ada.line() == "waiting for work"
+
+    giver = start("work_queue.py", "give", "10")
+
+    assert ada.line() == "ada does piece 0: 0"
+    assert ada.line() == "ada does piece 1: 499500"
+    assert giver.line() == "done by ada"
+    giver.ends()
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)

@@ -7,7 +7,9 @@ from scenes import fill, mesh_of
 
 from gossamer.crdt.lww_map import LWWMap
 from gossamer.crdt.writes import Write
+from gossamer.protocol import exchanges
 from gossamer.protocol.beacons import Beacons
+from gossamer.protocol.membership import Membership
 from gossamer.simulation import Simulation, Wrong
 from gossamer.simulation.promises import Check, Silence
 
@@ -96,3 +98,24 @@ def test_a_check_of_ones_own_is_fed_like_the_others():
     assert check.agreements == 1
     with pytest.raises(Wrong, match="somebody wrote it"):
         mesh.write(names[0], "cursed", 1)
+
+
+def test_keeping_what_those_who_have_gone_knew_is_wrong(monkeypatch):
+    plain = Membership.gone
+
+    def gone(self, member, presence, now):
+        bases = member.heard_base, member.sent_base
+        plain(self, member, presence, now)
+        member.heard_base, member.sent_base = bases
+
+    monkeypatch.setattr(Membership, "gone", gone)
+    monkeypatch.setattr(exchanges, "WHOLE_PAIRS_MAX", 0)  # as if there were thousands of origins
+    mesh = mesh_of(1, "abc")
+    fill(mesh, "a", 5)
+    mesh.stop("c")
+    mesh.restart("c")
+    mesh.run(seconds=5)
+    mesh.stop("c")
+
+    with pytest.raises(Wrong, match="keeps the vector of c, which has gone"):
+        mesh.settle(within_s=10)

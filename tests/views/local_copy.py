@@ -10,10 +10,17 @@ from gossamer.options import Options
 from gossamer.protocol.ledger import Ledger
 from gossamer.views.changes import Change
 from gossamer.views.listeners import Listeners
-from gossamer.views.mapping import MeshMapping
+from gossamer.views.objects import MeshWithObjects
 from gossamer.views.watchers import Feed, Watchers
 
 NOON_MS = 1_700_000_000_000
+
+
+class LocalMesh(MeshWithObjects):
+    """A mapping with objects, whose listeners are called when the test asks for it."""
+
+    def _start_listening(self) -> None:
+        pass
 
 
 class Copy:
@@ -30,9 +37,9 @@ class Copy:
         self.watchers = Watchers(self.seen_ms, self.writer_of)
         self.ledger = Ledger(options, random.Random(name), threading.Lock(), self.watchers)
         self.watchers.ledger = self.ledger
-        self.mapping = MeshMapping(self.ledger, name, self.wall_ms, self.seen_ms, self._wrote, self.writer_of)
+        self.mapping = LocalMesh(self.ledger, name, self.wall_ms, self.seen_ms, self._wrote, self.writer_of)
         self.watchers.mapping = self.mapping
-        self.listeners = Listeners(self.watchers)
+        self.listeners = self.mapping._listeners = Listeners(self.watchers)
         self.others: dict[bytes, str] = {}
 
     def wall_ms(self) -> int:

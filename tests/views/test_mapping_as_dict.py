@@ -263,7 +263,7 @@ def test_a_value_that_is_too_large_is_refused_and_nothing_is_stored(make_copy):
 def test_a_mesh_shows_itself_as_a_dict_does(mapping):
     mapping["a"], mapping[1] = [1], None
 
-    assert repr(mapping) == "MeshMapping('ours', {'a': [1], 1: None})"
+    assert repr(mapping) == "LocalMesh('ours', {'a': [1], 1: None})"
     assert repr(mapping.snapshot()) == "{'a': [1], 1: None}"
 
 

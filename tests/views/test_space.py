@@ -41,7 +41,7 @@ def test_no_way_of_looking_at_the_dict_shows_rows(copy):
 
     assert (len(mapping), list(mapping), mapping.snapshot()) == (1, ["k"], {"k": 1})
     assert (list(reversed(mapping)), dict(mapping), mapping.copy()) == (["k"], {"k": 1}, {"k": 1})
-    assert (repr(mapping), mapping.conflicts(), mapping == {"k": 1}) == ("MeshMapping('ours', {'k': 1})", {}, True)
+    assert (repr(mapping), mapping.conflicts(), mapping == {"k": 1}) == ("LocalMesh('ours', {'k': 1})", {}, True)
     assert (mapping.scope("it").snapshot(), len(mapping.scope("it"))) == ({}, 0)
     hidden = SpaceKey(NUMBER, ("it", "b"))
     assert (hidden in mapping, mapping.get(hidden), mapping.pop(hidden, None), mapping.conflicts(hidden)) == (

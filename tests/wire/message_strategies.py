@@ -10,32 +10,49 @@ from gossamer.crdt.writes import Batch, Write, expiry_meta, pack
 from gossamer.wire.keys import SpaceKey
 from gossamer.wire.messages import (
     Abort,
+    Ask,
     Beacon,
+    Call,
+    Cancel,
     DeltaEnd,
     DeltaPart,
+    Events,
+    EventsRepair,
     Goodbye,
+    Grant,
     Introduce,
     Known,
+    Level,
     Peers,
     Ping,
     PingRequest,
     Pong,
     Repair,
+    Reply,
     RosterPart,
     Settled,
     SettledQuery,
+    Taken,
+    Talk,
+    Vote,
+    VoteRequest,
+    VoteReturn,
 )
 
 ids = st.binary(min_size=16, max_size=16)
 boots = st.binary(min_size=12, max_size=12)
 origins = st.integers(1, 5).map(lambda number: number.to_bytes(12, "big"))
 counts = st.integers(0, (1 << 63) - 1)
+small = st.integers(0, 255)
 heads = st.integers(0, SEQUENCE_MAX)
 sequences = st.integers(1, SEQUENCE_MAX)
+ordinals = st.integers(1, SEQUENCE_MAX - 5)
+events = st.lists(st.tuples(st.text(max_size=40), st.binary(max_size=40)), max_size=5).map(tuple)
 ports = st.integers(0, 65535)
 names = st.text(max_size=40)
 tags = st.binary(min_size=4, max_size=4).filter(any)
 stamps = st.integers(0, (1 << 62) - 1)
+lease_ms = st.integers(0, 86_400_000)
 atoms = st.text(max_size=8) | st.binary(max_size=8) | st.integers(-(1 << 64), (1 << 64) - 1) | st.none()
 user_keys = atoms | st.tuples(atoms, atoms)
 keys = user_keys | st.builds(SpaceKey, st.integers(1, 255), user_keys)
@@ -99,7 +116,9 @@ messages = st.one_of(
         counts,
         counts,
     ),
-    st.builds(Introduce, ids, st.none() | origins, names, ports, st.booleans(), counts, ports, boots | st.just(b"")),
+    st.builds(
+        Introduce, ids, st.none() | origins, names, ports, st.booleans(), counts, ports, boots | st.just(b""), heads
+    ),
     st.builds(Repair, origins, heads, heads),
     st.builds(Ping, counts, boots),
     st.builds(Pong, counts, counts),
@@ -112,5 +131,18 @@ messages = st.one_of(
     st.builds(SettledQuery, origins, heads),
     st.builds(Settled, origins, heads),
     st.builds(Abort, counts, st.booleans()),
+    st.builds(Events, boots, ordinals, st.none() | st.tuples(origins, ordinals), events, ordinals, st.booleans()),
+    st.builds(EventsRepair, boots, heads, heads),
     st.builds(Peers, st.lists(st.tuples(boots, names, ports), max_size=5).map(tuple)),
+    st.builds(Call, counts, counts, names, values, counts),
+    st.builds(Reply, counts, small, values),
+    st.builds(Cancel, counts),
+    st.builds(Talk, counts),
+    st.builds(Ask, small, names, st.integers(-(1 << 31), (1 << 31) - 1), st.booleans(), st.booleans()),
+    st.builds(Grant, small, names, counts, counts, counts, values),
+    st.builds(Taken, small, names, counts, counts, st.booleans()),
+    st.builds(Level, small, names, counts),
+    st.builds(VoteRequest, names, names, st.binary(min_size=8, max_size=8), counts, counts, stamps, lease_ms),
+    st.builds(Vote, names, names, counts, counts, st.booleans(), stamps, lease_ms, names),
+    st.builds(VoteReturn, names, counts, stamps),
 )

@@ -55,7 +55,7 @@ def counter(mapping: MeshMapping) -> Counter:
 def test_the_numbers_of_spaces_never_change():
     numbers = {name: getattr(spaces, name) for name in vars(spaces) if name.isupper() and name != "TYPE_CHECKING"}
 
-    assert numbers == {"COUNTER": 1, "SET": 2, "LIST": 3, "VALUE": 4, "OBJECT": 5, "LEASE": 6, "CHANNEL": 7}
+    assert numbers == {"COUNTER": 1, "SET": 2, "LIST": 3, "VALUE": 4, "OBJECT": 5, "LEASE": 6, "CHANNEL": 7, "OFFER": 8}
 
 
 def test_what_an_origin_counts_and_resets_is_written_as_it_always_was(mapping):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import SUPPRESS, Action, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 
 from .. import __version__
-from . import demo, doctor, keys, peers, setup, simulate, watching
+from . import calling, demo, doctor, events, keys, peers, setup, simulate, watching
 from .verb import Verb, seconds
 
 VERBS: tuple[Verb, ...] = (
@@ -13,6 +13,8 @@ VERBS: tuple[Verb, ...] = (
     *peers.VERBS,
     *keys.VERBS,
     *watching.VERBS,
+    *events.VERBS,
+    *calling.VERBS,
     *doctor.VERBS,
     *simulate.VERBS,
     *setup.VERBS,

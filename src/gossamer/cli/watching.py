@@ -98,7 +98,8 @@ def _as_json(change: Change) -> dict[str, Any]:
     }
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """Return how many things a verb shall wait for."""
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ArgumentTypeError(f"{text!r} is no count; it is a number from 1")
     return int(text)
@@ -106,7 +107,7 @@ def _count(text: str) -> int:
 
 def _describe_watch(parser: ArgumentParser) -> None:
     parser.add_argument("pattern", nargs="?", default="*", help="a shell pattern; * crosses / (default: all)")
-    parser.add_argument("-n", "--count", type=_count, default=None, metavar="N", help="stop after so many changes")
+    parser.add_argument("-n", "--count", type=count, default=None, metavar="N", help="stop after so many changes")
 
 
 def _describe_wait(parser: ArgumentParser) -> None:

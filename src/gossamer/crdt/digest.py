@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 
-from .vector_clock import DIGEST_MASK
+from .vector_clock import DIGEST_BYTES, DIGEST_MASK
 from .writes import EXPIRES, Held, Key, each
 
 
 class StateDigest:
     """The sum, over the live writes, of a hash of (key, dot, stamp, value)."""
 
-    __slots__ = ("_key_bytes", "_sum", "touched")
+    __slots__ = ("_key_bytes", "_sum", "_value", "touched")
 
     def __init__(self, key_bytes: Callable[[Key], bytes]) -> None:
         self._key_bytes = key_bytes
         self._sum = 0
+        self._value = bytes(DIGEST_BYTES)
         self.touched: dict[Key, Held] = {}
         """Keys changed since they were last summed, with what stood there then."""
 
@@ -34,11 +35,12 @@ class StateDigest:
             key, before = touched.popitem()
             self._sum += self._hash(key, live.get(key)) - self._hash(key, before)
         self._sum &= DIGEST_MASK
+        self._value = self._sum.to_bytes(DIGEST_BYTES, "big")
         return not touched
 
-    def value(self) -> int:
-        """Return the digest as of the last refresh."""
-        return self._sum
+    def value(self) -> bytes:
+        """Return the digest as of the last refresh, as 16 bytes."""
+        return self._value
 
     def _hash(self, key: Key, held: Held) -> int:
         total = 0

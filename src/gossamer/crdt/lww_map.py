@@ -93,12 +93,7 @@ class LWWMap:
             if lone:
                 if self.expiry.hidden:
                     self.expiry.hidden.discard(key)
-                if before[1] == origin:
-                    log.stale = stale = log.stale + 1
-                    if stale > STALE_MIN and stale * 2 > len(log.sequences):
-                        self._overdue.add(origin)
-                else:
-                    self._stale(before[1])
+                self._stale(before[1])
         log.sequences.append(sequence)
         log.keys.append(key)
         if value is None:

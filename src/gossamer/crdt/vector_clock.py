@@ -13,19 +13,21 @@ from hashlib import blake2b
 
 from .dots import Dot, Origin
 
-DIGEST_MASK = (1 << 128) - 1
+DIGEST_BYTES = 16
+DIGEST_MASK = (1 << 8 * DIGEST_BYTES) - 1
 NO_TAG = b"\0\0\0\0"
 
 
 class VectorClock:
     """Origin -> highest known sequence, with the tag of each head."""
 
-    __slots__ = ("_changed", "_digest", "_digested", "heads", "tags")
+    __slots__ = ("_changed", "_digest", "_digested", "_sum", "heads", "tags")
 
     def __init__(self, heads: Mapping[Origin, int] | None = None, tags: Mapping[Origin, bytes] | None = None) -> None:
         self.heads: dict[Origin, int] = dict(heads or {})
         self.tags: dict[Origin, bytes] = dict(tags or {})
-        self._digest = 0
+        self._sum = 0
+        self._digest = bytes(DIGEST_BYTES)
         self._digested: dict[Origin, int] = {}
         self._changed = set(self.heads)
 
@@ -83,15 +85,16 @@ class VectorClock:
         """Return an independent copy.  O(origins)."""
         return VectorClock(self.heads, self.tags)
 
-    def digest(self) -> int:
+    def digest(self) -> bytes:
         """Return the order-free 128-bit sum of the pairs' hashes.  O(origins that moved since the last call)."""
         if self._changed:
             for origin in self._changed:
                 pair = _pair_hash(origin, self.heads[origin], self.tags.get(origin, NO_TAG))
-                self._digest += pair - self._digested.get(origin, 0)
+                self._sum += pair - self._digested.get(origin, 0)
                 self._digested[origin] = pair
             self._changed.clear()
-            self._digest &= DIGEST_MASK
+            self._sum &= DIGEST_MASK
+            self._digest = self._sum.to_bytes(DIGEST_BYTES, "big")
         return self._digest
 
 

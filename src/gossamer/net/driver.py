@@ -10,15 +10,16 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import trio
 
 from ..errors import Malformed
 from ..options import Options
 from ..protocol.effects import Close, Connect, Effect, Multicast, Notice, Unicast, Wake
+from ..protocol.emissions import EVENTS_LATELY_S
 from ..protocol.replica import Replica
-from ..wire.framing import DATAGRAM_BODY_MAX, body, messages_in
+from ..wire.framing import body, messages_in, packed
 from ..wire.sealing import Cause, RefusedDatagram, Sealer
 from .clocks import Clock
 from .links import Links
@@ -110,6 +111,23 @@ class Driver:
         ledger.attended = True
         self.call_soon(self._on_wrote)
 
+    def emitted(self) -> None:
+        """An event was emitted: send it now if we are idle, else let the loop send it soon."""
+        ring = self.replica.emissions.ring
+        if ring.attended:
+            return
+        now = self._monotonic()
+        outbox = self.replica.ledger.outbox
+        if self._direct and now - self._sent_at > IDLE_S and (outbox is None or outbox.idle):
+            self._sent_at = now
+            messages = self.replica.emissions.next_datagram(now)
+            if messages is not None:
+                self.network.multicast(self.sealer.seal(body(messages)))
+                if ring.idle:
+                    return
+        ring.attended = True
+        self.call_soon(self._on_wrote)
+
     def call_soon(self, fn: Callable[[], object]) -> None:
         """Run `fn` in the loop soon; do nothing if the loop has ended."""
         token = self._token
@@ -159,6 +177,8 @@ class Driver:
             due = replica.tick(now, self._wall_ms())
             if replica.ledger.attended:
                 due = min(due, self._send(now))
+            if replica.emissions.ring.attended:
+                due = min(due, replica.emissions.flush(now))
             self._perform()
             while replica.work(self._monotonic(), self._wall_ms()):
                 self._perform()
@@ -291,7 +311,7 @@ class Driver:
             case Multicast(messages):
                 self.network.multicast(self.sealer.seal(body(messages)))
             case Unicast(messages, to):
-                for group in _fitting(messages):
+                for group in packed(messages):
                     self.network.unicast(self.sealer.seal(body(group)), to)
             case Connect(to):
                 if self._nursery is not None and not self.closing:
@@ -311,6 +331,7 @@ class Driver:
         self.replica.ledger.attended = True
         self._woken.set()
         confirmed = await self._is_confirmed(linger_s)
+        await self._events_had(linger_s)
         self.replica.leave(self._monotonic())
         self._perform()
         with trio.move_on_after(min(GOODBYE_S, linger_s)):
@@ -330,21 +351,22 @@ class Driver:
         replica.forget_question(origin, head)
         return not patience.cancelled_caught
 
+    async def _events_had(self, linger_s: float) -> None:
+        """Wait until everybody has had what was emitted lately: nobody else can repeat it."""
+        emissions = self.replica.emissions
+        now, latest = self._monotonic(), emissions.latest()
+        if latest is None or now - latest[1] > EVENTS_LATELY_S:
+            return
+        emissions.flush(now)
+        question = emissions.question(latest[0])
+        emissions.ask_confirmed(question, now)
+        self.perform()
+        with trio.move_on_after(linger_s):
+            await _until(lambda: not emissions.unconfirmed(question))
+        emissions.forget_question(question)
+
 
 async def _until(condition: Callable[[], bool]) -> None:
     """Wait for what nothing announces; only at the end, where a few wake-ups more do not matter."""
     while not condition():  # noqa: ASYNC110
         await trio.sleep(0.002)
-
-
-def _fitting(messages: Iterable[bytes]) -> list[list[bytes]]:
-    """Share messages out to datagrams that hold them."""
-    groups: list[list[bytes]] = []
-    room = 0
-    for message in messages:
-        if len(message) + 2 > room:
-            groups.append([])
-            room = DATAGRAM_BODY_MAX
-        groups[-1].append(message)
-        room -= len(message) + 2
-    return groups

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..options import Options
 from ..wire.messages import Beacon, Introduce
+from .emissions import Emissions
 from .ledger import Ledger
 from .membership import Member, Membership
 from .post import Post
@@ -30,13 +31,19 @@ class Identity:
 class Beacons:
     """What we say of ourselves, unasked and asked."""
 
-    __slots__ = ("_identity", "_ledger", "_membership", "_options", "_post")
+    __slots__ = ("_emissions", "_identity", "_ledger", "_membership", "_options", "_post")
 
     def __init__(
-        self, identity: Identity, ledger: Ledger, membership: Membership, post: Post, options: Options
+        self,
+        identity: Identity,
+        ledger: Ledger,
+        membership: Membership,
+        post: Post,
+        emissions: Emissions,
+        options: Options,
     ) -> None:
         self._identity, self._ledger, self._membership = identity, ledger, membership
-        self._post, self._options = post, options
+        self._post, self._emissions, self._options = post, emissions, options
 
     def interval_s(self) -> float:
         """Return the mean time between beacons: scaled, as RTCP's (RFC 3550), so that N of them keep to 5 %."""
@@ -66,9 +73,10 @@ class Beacons:
 
     def send(self, now: float) -> None:
         """Announce ourselves to all, and apart to each whom multicast does not reach."""
-        self._post.to_all(self.beacon(now))
+        events = self._emissions.head(now)
+        self._post.to_all(self.beacon(now), *events)
         for member in self._membership.deaf(now):
-            self._post.to(member, self.beacon(now, member))
+            self._post.to(member, self.beacon(now, member), *events)
 
     def introduction(self, *, reply_wanted: bool) -> Introduce:
         """Return who we are, by every name."""
@@ -81,4 +89,5 @@ class Beacons:
             reply_wanted,
             unicast_port=me.unicast_port,
             boot=me.boot,
+            events=self._emissions.ring.emitted,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from ..crdt.dots import Origin
 
@@ -112,5 +112,88 @@ class Rejoined:
     keys: int
 
 
-Notice = Joined | Left | Confirmed | Synced | ClockSkew | Forked | Rejoined
+@dataclass(frozen=True, slots=True)
+class EventHad:
+    """A peer has told that it had this event of ours."""
+
+    boot: bytes
+    number: int
+
+
+class ReplyOutcome(IntEnum):
+    """What became of a call."""
+
+    RETURNED = 0
+    RAISED = 1
+    UNSERVED = 2
+    """Nobody serves that name there: nothing was started."""
+    BUSY = 3
+    """Too many wait already: nothing was started."""
+    FORGOTTEN = 4
+    """It ran, but its reply is no longer kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """Somebody calls a service of ours: run it, and report with `Serving.finished`."""
+
+    boot: bytes
+    number: int
+    service: str
+    arguments: bytes
+    within_s: float
+    """How long the caller will wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The caller of a request that runs has given up, or has gone."""
+
+    boot: bytes
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A call of ours has ended: `outcome` is a `ReplyOutcome`, or None if whoever should answer has gone."""
+
+    number: int
+    boot: bytes
+    outcome: int | None
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The receiver `getter` is given a message of a channel; report what becomes of it with `Inlets.done`."""
+
+    getter: int
+    mode: int
+    channel: str
+    boot: bytes
+    number: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Consumed:
+    """A message that we sent through a channel is no longer ours to keep: it was consumed by all whom it was for."""
+
+    mode: int
+    channel: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChanged:
+    """What waits for us in a channel has changed, or somebody has told of it for the first time."""
+
+    mode: int
+    channel: str
+
+
+Traffic = Requested | Withdrawn | Answered | Delivered | Consumed | LevelChanged
+"""What concerns calls and channels alone."""
+TRAFFIC = frozenset({Requested, Withdrawn, Answered, Delivered, Consumed, LevelChanged})
+Notice = Joined | Left | Confirmed | Synced | ClockSkew | Forked | Rejoined | EventHad | Traffic
 Effect = Multicast | Unicast | Connect | Wake | Close | Notice

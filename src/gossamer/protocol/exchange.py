@@ -99,6 +99,8 @@ class Link:
     """The vector of theirs."""
     cursor: int | None = None
     """The sequence of ours up to which batches were pushed here; None when none are."""
+    events: int | None = None
+    """The number of our event up to which events were pushed here; None when none are."""
     told_of_others: bool = False
     """Whether who is at the other end was told where all others are: multicast will not tell it."""
 
@@ -166,14 +168,14 @@ def known_message(number: int, vector: VectorClock, base: VectorClock | None, re
     """Return `vector` as a message: whole, or as what changed since `base` when that is much less."""
     if base is None or len(vector) <= WHOLE_PAIRS_MAX:
         return Known(number, vector, None, reply)
-    return Known(number, changed_since(vector, base), base.digest().to_bytes(16, "big"), reply)
+    return Known(number, changed_since(vector, base), base.digest(), reply)
 
 
 def whole_vector(message: Known, base: VectorClock | None) -> VectorClock | None:
     """Return the vector that `message` tells of; None if it builds on one that we do not hold."""
     if message.base is None:
         return message.vector
-    if base is None or base.digest().to_bytes(16, "big") != message.base:
+    if base is None or base.digest() != message.base:
         return None
     vector = base.copy()
     vector.join(message.vector)

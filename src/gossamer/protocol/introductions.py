@@ -47,6 +47,7 @@ class Introductions:
         """A member says who it is, and perhaps asks who we are."""
         replica = self._replica
         replica.membership.introduced(member, message)
+        replica.emissions.met(member, message.events, now)
         self.announce(member, now, wall_ms)
         if message.reply_wanted and not self.leaving:
             beacon = replica.beacons.beacon(now, member)
@@ -70,17 +71,22 @@ class Introductions:
         elif link.outgoing:  # it may have moved: here it has just proven to be
             member.address = link.address[0], message.unicast_port
         replica.membership.introduced(member, message)
-        if member.link is None:
+        replica.emissions.met(member, message.events, now)
+        fresh = member.link is None
+        if fresh:
             member.link = link.number
         if new:
             self.meet(member, now, wall_ms)
         self.announce(member, now, wall_ms)
+        if fresh:
+            replica.courier.linked(member.boot, now)
         replica.probes.ping(member, link, now, wall_ms)
         if member.hears_by_multicast(now):
             replica.dissemination.join_pushing(member, link)
         else:
             replica.dissemination.stream_to(member, link)
             self.tell_of_others(member, link)
+        replica.emissions.linked(link)
         if member.synced_at < now - SYNCED_LATELY_S:
             replica.wants.want(member.boot, now)
             replica.timers.soon(now)
@@ -89,9 +95,8 @@ class Introductions:
         """Tell that it is there, once we know who it is; an earlier run of the same peer has ended then."""
         if member.announced or not member.introduced or not member.alive:
             return
-        for older in self._replica.membership.alive():
-            if older is not member and older.peer == member.peer:
-                self.gone(older, Presence.LEFT, now)
+        for older in self._replica.membership.earlier_runs(member):
+            self.gone(older, Presence.LEFT, now)
         member.announced = True
         self._replica.effects.append(Joined(member.boot))
         self._tell_others_of(member)
@@ -106,6 +111,7 @@ class Introductions:
         if member.announced:
             member.announced = False
             replica.effects.append(Left(member.boot, presence))
+        replica.courier.gone(member.boot, now)
         if member.stream_address is not None and presence is Presence.FAILED:
             replica.hints.add(member.stream_address, now, replica.options.retry_peers_s)
 

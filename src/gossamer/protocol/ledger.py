@@ -202,9 +202,7 @@ class Ledger:
     def remint(self, wall_ms: int) -> Origin | None:
         """Somebody else writes under our origin: take a new one and put our live writes again under it."""
         with self.lock:
-            self.close_batch()
-            if self.outbox is not None and self.outbox.alone:
-                self.outbox.leap(self.state.known)
+            self.seal()
             old, self.origin, self.outbox = self.origin, None, None
             if old is None:
                 return None
@@ -312,6 +310,12 @@ class Ledger:
         if self.outbox is not None:
             self.outbox.close_into(self.state.known)
 
+    def seal(self) -> None:
+        """Tag our head for those who will have it without our outbox, as a forked child.  Call it under the lock."""
+        self.close_batch()
+        if self.outbox is not None and self.outbox.alone:
+            self.outbox.leap(self.state.known)
+
     # -- joins ----------------------------------------------------------------------------------
 
     def begin_join(self, delta: Delta) -> bool:
@@ -353,11 +357,11 @@ class Ledger:
     def digests(self) -> tuple[bytes, bytes | None, int]:
         """Return (vector digest, state digest or None, own head) as of one moment."""
         with self.lock:
-            self.close_batch()
-            state = self.state
-            fresh = state.digest.refresh(state.live, 256) and self.joining is None
-            digest = state.digest.value().to_bytes(16, "big") if fresh else None
-            return state.known.digest().to_bytes(16, "big"), digest, self.head()
+            state, outbox = self.state, self.outbox
+            if outbox is not None:
+                outbox.close_into(state.known)
+            fresh = (not state.digest.touched or state.digest.refresh(state.live, 256)) and self.joining is None
+            return state.known.digest(), state.digest.value() if fresh else None, self.head()
 
     def head(self) -> int:
         """Return the sequence of our latest write, 0 before the first."""

@@ -99,13 +99,15 @@ class Member:
 class Membership:
     """The table of members, by boot."""
 
-    __slots__ = ("_alive", "_measurements", "_offset_ms", "_options", "_rng", "members")
+    __slots__ = ("_alive", "_measurements", "_offset_ms", "_options", "_rng", "_runs", "members")
 
     def __init__(self, options: Options, rng: random.Random) -> None:
         self.members: dict[bytes, Member] = {}
         self._options = options
         self._rng = rng
         self._alive: list[Member] | None = None
+        self._runs: dict[bytes, list[Member]] = {}
+        """The members that are runs of one peer."""
         self._measurements = 0
         self._offset_ms = 0, 0
         """After so many measurements, the median."""
@@ -116,7 +118,9 @@ class Membership:
         if member is None:
             member = self.members[boot] = Member(boot, address, now, now)
             member.multicasts_first = -1
-            self._alive = None
+            if self._alive is not None:
+                self._alive.append(member)
+                self._measurements += 1
             if address is not None:  # met by a datagram: give its multicast a chance before calling us deaf to it
                 member.multicast_at = now
             return member, True
@@ -138,13 +142,18 @@ class Membership:
             self._alive = None
 
     def gone(self, member: Member, presence: Presence, now: float) -> None:
-        """It said goodbye (LEFT), or nobody reaches it (FAILED)."""
+        """It said goodbye (LEFT), or nobody reaches it (FAILED).
+
+        We remember it for long, and thousands may come and go: so not what it knew, which would be O(origins) each.
+        """
         member.presence, member.left_at = presence, now
+        member.heard_base = member.sent_base = None
         self._alive = None
 
     def beacon(self, member: Member, beacon: Beacon, multicast: bool, now: float) -> None:
         """Take what a beacon says of its sender."""
-        member.peer, member.stream_port = beacon.peer, beacon.stream_port
+        member.stream_port = beacon.stream_port
+        self._peer(member, beacon.peer)
         self._origin(member, beacon.origin)
         member.steady = beacon.vector_digest == member.vector_digest
         member.beacon_at = now
@@ -168,14 +177,28 @@ class Membership:
 
     def introduced(self, member: Member, message: Introduce) -> None:
         """Take what a peer says of itself."""
-        member.peer, member.name, member.introduced = message.peer, message.name, True
+        member.name, member.introduced = message.name, True
+        self._peer(member, message.peer)
         member.stream_port = message.stream_port or member.stream_port
         self._origin(member, message.origin)
         if member.address is not None and message.unicast_port:
             member.address = member.address[0], message.unicast_port
 
+    def _peer(self, member: Member, peer: bytes) -> None:
+        if peer != member.peer:
+            self._forget_run(member)
+            member.peer = peer
+            self._runs.setdefault(peer, []).append(member)
+
+    def _forget_run(self, member: Member) -> None:
+        runs = self._runs.get(member.peer)
+        if runs is not None and member in runs:
+            runs.remove(member)
+            if not runs:
+                del self._runs[member.peer]
+
     def _origin(self, member: Member, origin: Origin | None) -> None:
-        if origin is not None:
+        if origin is not None and origin != member.origin:
             member.origin = origin
             member.origins.add(origin)
 
@@ -213,6 +236,7 @@ class Membership:
         gone = [m for m in self.members.values() if not m.alive and now - m.left_at > self._options.forget_peer_after_s]
         for member in gone:
             del self.members[member.boot]
+            self._forget_run(member)
         return gone
 
     # -- questions ------------------------------------------------------------------------------
@@ -223,6 +247,10 @@ class Membership:
             self._alive = [member for member in list(self.members.values()) if member.alive]
             self._measurements += 1
         return self._alive
+
+    def earlier_runs(self, member: Member) -> list[Member]:
+        """Return the other members we count on that are runs of the same peer."""
+        return [other for other in self._runs.get(member.peer, ()) if other is not member and other.alive]
 
     def measured(self, member: Member, offset_ms: int) -> None:
         """Its wall clock is ahead of ours by so much."""

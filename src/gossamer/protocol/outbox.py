@@ -112,7 +112,7 @@ class Outbox:
     def leap(self, known: VectorClock) -> None:
         """Leave what was written since the last batch to deltas: it is in no batch, and the ring ends before it."""
         head = known.sequence(self.origin)
-        if head:
+        if head != self.closed_until:  # else our head is tagged, and perhaps known by that tag
             self.tag = blake2b(self.tag + head.to_bytes(8, "big"), digest_size=len(NO_TAG)).digest()
             self.tags[head] = self.tag
             self.open = OpenBatch(self.origin, head)
@@ -123,7 +123,7 @@ class Outbox:
 
     def close(self) -> EncodedBatch | None:
         """Close the open batch, if it holds anything, and keep it in the ring.  O(its bytes)."""
-        if not len(self.open):
+        if self.open.until == self.open.after:
             return None
         encoded = encode_batch(self.open.close(), self.tag)
         self.tag, self.closed_until = encoded.tag, encoded.until
@@ -141,14 +141,14 @@ class Outbox:
 
     def close_into(self, known: VectorClock) -> None:
         """Close the open batch, if it holds anything, and tag our head in `known` with its hash."""
-        if len(self.open):
+        if self.open.until != self.open.after:  # asked at every beacon that is heard: no call
             self.close()
             known.mark(self.origin, self.tag)
 
     @property
     def idle(self) -> bool:
         """Whether everything written has been handed to multicast (or to the streams)."""
-        return not len(self.open) and self.multicast_until == self.closed_until
+        return self.open.until == self.open.after and self.multicast_until == self.closed_until
 
     # -- multicast ------------------------------------------------------------------------------
 

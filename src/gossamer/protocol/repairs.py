@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..crdt.dots import Origin
 from ..crdt.writes import Batch
 from ..wire.codec import encode_message
-from ..wire.framing import DATAGRAM_BODY_MAX
+from ..wire.framing import DATAGRAM_BODY_MAX, packed
 from ..wire.messages import Beacon, Repair
 from .absence import Absence
 from .anti_entropy import AntiEntropy, Gap
@@ -129,21 +129,8 @@ class Repairs:
         self._asked = {after: who for after, who in self._asked.items() if now - who[1] < SHARED_REPAIR_S}
         self._asked[request.after] = member.boot, now
         shared = before != member.boot and now - at < SHARED_REPAIR_S
-        for messages in _datagrams(wanted):
+        for messages in map(tuple, packed(wanted)):
             if shared and member.hears_by_multicast(now):
                 self._effects.append(Multicast(messages))
             elif member.address is not None and member.address[1]:
                 self._effects.append(Unicast(messages, member.address))
-
-
-def _datagrams(messages: list[bytes]) -> list[tuple[bytes, ...]]:
-    """Put messages together into as few datagrams as they fit."""
-    packed: list[tuple[bytes, ...]] = []
-    room = 0
-    for message in messages:
-        if not packed or len(message) + 2 > room:
-            packed.append(())
-            room = DATAGRAM_BODY_MAX
-        packed[-1] = (*packed[-1], message)
-        room -= len(message) + 2
-    return packed

@@ -12,53 +12,74 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from ..crdt.writes import Batch
 from ..errors import Malformed
 from ..options import Options
 from ..wire.codec import decode_batch, decode_message, encode_message
 from ..wire.messages import (
     Abort,
+    Ask,
     Beacon,
+    Call,
+    Cancel,
     DeltaEnd,
     DeltaPart,
     EncodedBatch,
+    Events,
+    EventsRepair,
     Goodbye,
+    Grant,
     Introduce,
     Known,
+    Level,
     Message,
     Peers,
     Ping,
     PingRequest,
     Pong,
     Repair,
+    Reply,
     RosterPart,
     Settled,
     SettledQuery,
+    Taken,
+    Talk,
+    Vote,
+    VoteRequest,
+    VoteReturn,
 )
 from .absence import Absence
 from .anti_entropy import AntiEntropy
 from .beacons import Beacons, Identity
+from .calls import Calls
+from .courier import Courier
 from .dissemination import Dissemination
 from .effects import Address, Effect, LinkId, Presence
+from .emissions import Emissions
 from .exchange import Link
 from .exchanges import Exchanges
 from .hints import Hints
+from .inlets import Inlets
 from .introductions import Introductions
 from .ledger import Ledger, Observer, Outcome
 from .membership import Member, Membership
+from .outlets import Outlets
 from .post import Post
 from .probes import Probes
 from .repairs import Repairs
+from .serving import Serving
 from .settling import Settling
 from .timers import Timers
+from .voting import Voting
 
 __all__ = ["Identity", "Replica"]
 
-APPLIED_MAX = 16
-"""Batches applied last, whole: each of them is likely to come again in the next datagrams."""
+APPLIED_MAX = 64
+"""Batches applied last, whole: each of them is likely to come again in the next datagrams of its sender."""
 HINT_DELAY_S = (0.2, 0.4)
 """What a hint waits where there is multicast, which is likely to find the same peer first."""
 _COUNTED = {outcome: f"batches {outcome.value}" for outcome in Outcome}
@@ -79,8 +100,9 @@ class Replica:
         multicast: bool = True,
         ledger: Ledger | None = None,
         decode: Callable[[bytes], Message | None] = decode_message,
+        decode_batch: Callable[[EncodedBatch], Batch] = decode_batch,
     ) -> None:
-        """`decode` may remember what it decoded: where many replicas share a process, all hear the same bytes."""
+        """Decoding may remember what it decoded: where many replicas share a process, all hear the same bytes."""
         self.identity = identity
         self.options = options
         self.rng = rng
@@ -97,14 +119,21 @@ class Replica:
         self.exchanges = exchanges = Exchanges(ledger, membership, self.wants, self.absence, effects, options, rng)
         self.repairs = Repairs(ledger, membership, self.wants, exchanges, self.absence, effects)
         self.post = post = Post(exchanges, effects, multicast)
-        self.beacons = Beacons(identity, ledger, membership, post, options)
+        self.emissions = emissions = Emissions(
+            identity.boot, ledger, membership, exchanges, post, effects, options, rng
+        )
+        self.beacons = Beacons(identity, ledger, membership, post, emissions, options)
         self.probes = Probes(membership, exchanges, post, effects, options, rng)
         self.settling = Settling(ledger, membership, exchanges, post, effects)
         self.dissemination = Dissemination(ledger, membership, exchanges, post, effects, options, rng)
+        self.voting = Voting(identity, ledger, membership, post, rng, now)
         self.introductions = Introductions(self)
         self.timers = Timers(self, now)
-        self._decode = decode
-        self._applied: deque[bytes] = deque(maxlen=APPLIED_MAX)
+        self.courier = courier = Courier(identity, membership, exchanges, self.timers.soon)
+        self.calls, self.serving = Calls(courier, effects), Serving(courier, effects)
+        self.inlets, self.outlets = Inlets(courier, effects), Outlets(courier, effects)
+        self._decode, self._decode_batch = decode, decode_batch
+        self._applied: dict[bytes, None] = {}
 
     # -- local ----------------------------------------------------------------------------------
 
@@ -206,6 +235,7 @@ class Replica:
     def connect_failed(self, address: Address, now: float) -> None:
         """A stream could not be opened."""
         self.exchanges.connected(address, now, False)
+        self.courier.unreachable(address, now)
 
     def link_heard(self, number: LinkId, data: bytes, now: float, wall_ms: int) -> None:
         """A message has come on a link.  Raise Malformed if the link must be closed for it."""
@@ -227,13 +257,18 @@ class Replica:
 
     def link_closed(self, number: LinkId, now: float) -> None:
         """A stream has ended, whatever the reason."""
+        link = self.exchanges.links.get(number)
+        member = None if link is None else self.membership.members.get(link.boot or b"")
+        was_in_use = member is not None and member.link == number
         self.exchanges.closed(number)
+        if link is not None and was_in_use:
+            self.courier.unlinked(link, now)
         self.timers.soon(now)
 
     def pull(self, number: LinkId) -> list[bytes]:
         """Return the next messages for a link; an empty list while there are none."""
         link = self.exchanges.links.get(number)
-        return [] if link is None else self.exchanges.pull(link)
+        return [] if link is None else self.exchanges.pull(link) or self.emissions.pull(link)
 
     # -- time -----------------------------------------------------------------------------------
 
@@ -243,7 +278,10 @@ class Replica:
 
     def work(self, now: float, wall_ms: int) -> bool:
         """Do one short slice of what takes long; return whether there is more."""
-        return self.exchanges.work(now, wall_ms)
+        more = self.exchanges.work(now, wall_ms)
+        if self.emissions.holding:
+            self.emissions.release(now)
+        return more
 
     def attention(self, now: float) -> bool:
         """Whether `tick` or `work` should be called at once."""
@@ -289,6 +327,18 @@ class Replica:
                 self.settling.asked(member, message)
             case Settled():
                 self.settling.confirmed(member, message.origin, message.sequence)
+            case Events():
+                self.emissions.heard(member, message, now)
+                self.timers.by(self.emissions.due, now)
+            case EventsRepair():
+                self.emissions.asked(member, message)
+            case VoteRequest():
+                self.voting.asked(member, message, now)
+            case Vote():
+                self.voting.answered(member, message, now)
+                self.timers.soon(now)
+            case VoteReturn():
+                self.voting.returned(member, message)
             case _ if link is None:
                 self.counts["messages for streams in datagrams"] += 1
             case Known():
@@ -297,6 +347,8 @@ class Replica:
                 self.exchanges.staged(link, member, message, size_bytes, now)
             case Abort():
                 self.exchanges.aborted(link, member, message, now)
+            case Talk() | Call() | Reply() | Cancel() | Ask() | Grant() | Taken() | Level():
+                self.courier.heard(link, member.boot, message, now)
 
     def _batch(self, member: Member, message: EncodedBatch, now: float, wall_ms: int) -> None:
         origin, ledger = message.origin, self.ledger
@@ -308,20 +360,24 @@ class Replica:
             self.counts["batches old"] += 1
             return
         member.origins.add(origin)
-        batch = decode_batch(message)
+        batch = self._decode_batch(message)
         outcome = ledger.receive(batch, len(message.data), wall_ms)
         self.counts[_COUNTED[outcome]] += 1
         if outcome is Outcome.HELD:
             self.repairs.held(batch, now)
             self.timers.soon(now)
         elif outcome is Outcome.APPLIED:
-            self._applied.append(message.data)
+            self._applied[message.data] = None
+            if len(self._applied) > APPLIED_MAX:
+                del self._applied[next(iter(self._applied))]
             member.wrote_at = now
             head = ledger.state.known.sequence(origin)
             if self.wants.gaps:
                 self.wants.filled(origin, head)
             if self.settling.owes:
                 self.settling.answer()
+            if self.emissions.holding:
+                self.emissions.release(now)
 
     def _beacon(self, member: Member, beacon: Beacon, multicast: bool, now: float, wall_ms: int) -> None:
         self.membership.beacon(member, beacon, multicast, now)

@@ -70,13 +70,16 @@ class Settling:
         """Its vector equalled ours when our own head was `head`: it knows what we knew then."""
         known, origin = self._ledger.state.known, self._ledger.origin
         if origin is not None:
-            self.confirmed(member, origin, head)
-            link = self._exchanges.link_of(member)
-            if link is not None and link.cursor is not None:
-                link.cursor = max(link.cursor, head)
-        for asked, wanted in list(self._questions):
-            if asked != origin and known.sequence(asked) >= wanted:
-                self.confirmed(member, asked, wanted)
+            if member.confirmed.get(origin, 0) < head:
+                self.confirmed(member, origin, head)
+            if member.link is not None:
+                link = self._exchanges.link_of(member)
+                if link is not None and link.cursor is not None:
+                    link.cursor = max(link.cursor, head)
+        if self._questions:
+            for asked, wanted in list(self._questions):
+                if asked != origin and known.sequence(asked) >= wanted:
+                    self.confirmed(member, asked, wanted)
 
     # -- answering ------------------------------------------------------------------------------
 

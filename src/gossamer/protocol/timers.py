@@ -35,6 +35,11 @@ class Timers:
         """Something changed: look again at once."""
         self._next = now
 
+    def by(self, when: float, now: float) -> None:
+        """Something is due at `when`: look again at once if that is earlier than what was promised."""
+        if when < self._next:
+            self._next = now
+
     def due(self, now: float) -> bool:
         """Whether something is due."""
         return self._next <= now
@@ -48,6 +53,7 @@ class Timers:
         if now >= self._beacon_at and not replica.introductions.leaving:
             self._beacon_at = now + replica.beacons.interval_s() * replica.rng.uniform(0.5, 1.5)
             replica.beacons.send(now)
+            self._members_at = now  # who is silent is seen in the same turn: a quiet peer wakes once an interval
         if now >= self._members_at:
             self._probe(now, wall_ms)
             self._stay_linked(now)
@@ -56,6 +62,11 @@ class Timers:
         self._exchange(now)
         self._try_hints(now)
         replica.settling.ask_due(now)
+        if now >= replica.emissions.due:
+            replica.emissions.tick(now)
+        replica.courier.tick(now)
+        if now >= replica.voting.due:
+            replica.voting.tick(now, wall_ms)
         if now >= self._upkeep_at:
             self._upkeep(now, wall_ms)
         expiry_ms = replica.ledger.state.expiry.next_ms()
@@ -68,6 +79,7 @@ class Timers:
         replica = self._replica
         due = min(self._beacon_at, self._members_at, self._upkeep_at, replica.wants.next_due())
         due = min(due, replica.hints.next_due(), replica.settling.due())
+        due = min(due, replica.emissions.due, replica.courier.next_due(), replica.voting.due)
         expiry_ms = replica.ledger.state.expiry.next_ms()
         if expiry_ms is not None:
             due = min(due, now + max(0.0, (expiry_ms - self._corrected(wall_ms)) / 1000))
@@ -93,8 +105,9 @@ class Timers:
             else:
                 replica.probes.ping(member, replica.exchanges.link_of(member), now, wall_ms)
         suspects = any(m.presence is Presence.SUSPECT for m in replica.membership.alive())
-        interval_s = replica.options.probe_timeout_s if suspects else replica.beacons.interval_s()
-        self._members_at = now + interval_s / 2
+        self._members_at = now + (
+            replica.options.probe_timeout_s / 2 if suspects else 1.5 * replica.beacons.interval_s()
+        )
 
     def _try_hints(self, now: float) -> None:
         replica = self._replica
@@ -157,7 +170,8 @@ class Timers:
     def _upkeep(self, now: float, wall_ms: int) -> None:
         replica = self._replica
         self._upkeep_at = now + UPKEEP_S
-        replica.membership.forget(now)
+        for member in replica.membership.forget(now):
+            replica.emissions.forget(member.boot)
         if abs(self.offset_ms()) <= replica.options.expiry_grace_s * 1000:
             replica.ledger.bury(self._corrected(wall_ms))
         self._forget_deletes(now)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from ..crdt.dots import Dot, Origin
 from ..crdt.writes import Held, Key, Replaced, Write, each
 from ..protocol.effects import Forked, Notice
+from .event_promises import EventPromises
 from .oracle import Oracle, Wrong
 from .promises import Check, MemoryBounds, OriginOrder, ReadYourWrites
 
@@ -43,12 +44,12 @@ class Checks:
         self.steps = 0
         self.compared_keys = 0
         self._heads: dict[str, dict[Origin, int]] = {}
-        self._digests: dict[str, int] = {}
+        self._digests: dict[str, bytes] = {}
         self._touched: dict[str, set[Key]] = {}
         self._credit: Counter[str] = Counter()
         self._latest_ms = 0
         """The latest that any node's clock has shown: what has not expired by then, nobody may have dropped."""
-        for check in (ReadYourWrites(), OriginOrder(), MemoryBounds()):
+        for check in (ReadYourWrites(), OriginOrder(), MemoryBounds(), EventPromises()):
             self.add(check)
 
     def add(self, check: Check) -> None:

@@ -7,13 +7,14 @@ ways are open, wait while one is not, and break when they waited too long.
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..net.transport import Address
-from ..wire.codec import decode_message
+from ..wire.codec import decode_batch, decode_message
 from ..wire.framing import messages_in
 from .bursts import Bursts
 from .engine import Engine
@@ -82,15 +83,20 @@ class Links:
         self.multicast = True
         """Whether the network carries multicast at all."""
         self.decode = lru_cache(DECODED_MAX)(decode_message)
+        self.decode_batch = lru_cache(DECODED_MAX)(decode_batch)
         """Each datagram is decoded once by the real codec, not once by each of a thousand who hear it.
 
         What multicast carries is immutable once decoded; streams, whose messages are not, do without.
         """
         self.observers: tuple[SimulationObserver, ...] = ()
+        self.overheard: deque[bytes] | None = None
+        """What a stranger in the same network kept of what was multicast; None while there is none."""
         self._free_at: dict[str, float] = {}
         self.nodes: dict[str, Node] = {}
-        self.hosts: dict[str, Node] = {}
-        """The same nodes, by their addresses."""
+        self.hosts: dict[str, list[Node]] = {}
+        """The same nodes, by their addresses: a process and its forks share one."""
+        self.computers: dict[str, str] = {}
+        """Of the children of forks: on whose computer they run."""
         self._engine = engine
         self._traffic = traffic
         self._rng = rng
@@ -143,6 +149,8 @@ class Links:
 
     def reaches(self, sender: str, receiver: str) -> bool:
         """Return whether anything that `sender` sends can reach `receiver`."""
+        if self.computers:
+            sender, receiver = self.computers.get(sender, sender), self.computers.get(receiver, receiver)
         if sender == receiver:
             return True
         return self._side.get(sender, 0) == self._side.get(receiver, 0) and (sender, receiver) not in self._cut
@@ -158,6 +166,8 @@ class Links:
         node = sender.node
         self._traffic.sent(node.name, "multicast", messages)
         if self.multicast and node.has_multicast:
+            if self.overheard is not None:
+                self.overheard.append(data)
             datagram = self._datagram(sender, data, messages, multicast=True)
             for other in self.nodes.values():
                 if other is not node and other.has_multicast:
@@ -166,7 +176,7 @@ class Links:
     def unicast_from(self, sender: Process, data: bytes, messages: Iterable[bytes], to: Address) -> None:
         """Carry a datagram to one address."""
         self._traffic.sent(sender.node.name, "unicast", messages)
-        node = self._at_host(to[0])
+        node = self._at(to)
         if node is not None:
             self._carry(self._datagram(sender, data, messages, multicast=False), node, to)
 
@@ -235,7 +245,7 @@ class Links:
         self._engine.after(trip_s, self._knock, caller, to, deadline)
 
     def _knock(self, caller: Process, to: Address, deadline: float) -> None:
-        callee = self._at_host(to[0])
+        callee = self._at(to)
         if not caller.is_there:
             return
         if callee is None or self._is_refused(caller.node, callee, to):
@@ -268,5 +278,10 @@ class Links:
         """Count what a stream carries."""
         self._traffic.sent(sender.node.name, "stream", messages)
 
-    def _at_host(self, host: str) -> Node | None:
-        return self.hosts.get(host)
+    def _at(self, address: Address) -> Node | None:
+        """Return who has this address, or else who is first on that computer, whose kernel will say that none has."""
+        there = self.hosts.get(address[0], ())
+        for node in there:
+            if node.unicast_address == address or node.listens_at(address):
+                return node
+        return there[0] if there else None

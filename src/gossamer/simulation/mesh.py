@@ -23,9 +23,11 @@ from ..crdt.writes import Held, Key, Replaced, each
 from ..errors import ConfigurationError, MeshTimeout, WrongThread
 from ..net.clocks import Clock
 from ..net.transport import NetworkStatistics
-from ..protocol.effects import Notice
+from ..protocol.effects import Notice, Requested
+from ..protocol.emissions import RawEvent
 from ..protocol.ledger import Ledger
 from ..surroundings import Surroundings
+from ..views.services import Service
 from .node import Node
 from .process import Process
 from .simulation import Simulation
@@ -88,6 +90,7 @@ class SimulatedMesh(BlockingMesh):
 
     def _finish_end(self) -> None:
         if self._process.is_there:
+            self.take_leave()
             self.retire()
             took_s = self._simulation.stop(self.node, linger_s=self.linger_s)
             if took_s >= self.linger_s and self.replica.membership.alive():
@@ -129,6 +132,9 @@ class SimulatedMesh(BlockingMesh):
     def _start_listening(self) -> None:
         self._watchers.watch(self._feed)
 
+    def _start_handling(self) -> None:
+        """Nothing has to run: handlers are called while time passes."""
+
     def _wake_listeners(self) -> None:
         if not self._delivering:
             self._delivering = True
@@ -140,6 +146,14 @@ class SimulatedMesh(BlockingMesh):
 
     def _call_listener(self, fn: Callable[[], Any]) -> None:
         self._simulation.engine.after(0, self._listeners.call, fn)
+
+    def run_request(self, request: Requested, handler: Service) -> None:
+        """Run a handler as the next step; it cannot wait, for time passes only when it has ended."""
+        self._simulation.engine.after(0, self._handle, request, handler)
+
+    def _handle(self, request: Requested, handler: Service) -> None:
+        if not self._closed:
+            self._calling.finished(request, *handler.run(request.arguments, self.options.value_bytes_max))
 
     # -- fork -------------------------------------------------------------------------------------
 
@@ -174,6 +188,12 @@ class _Program:
     def turned(self) -> None:
         self._mesh._tick()
 
+    def happened(self, events: Sequence[RawEvent]) -> None:
+        self._mesh._emitter.happened(events)
+
+    def lost(self, boot: bytes, count: int) -> None:
+        self._mesh._emitter.lost(boot, count)
+
 
 class _NodeDriver:
     """What a handle asks of `net.driver.Driver`, done by a simulated process."""
@@ -185,6 +205,11 @@ class _NodeDriver:
 
     def wrote(self) -> None:
         """Do nothing: the process has been told, as the ledger's observer."""
+
+    def emitted(self) -> None:
+        """Let the process send events as its next step."""
+        self._process.replica.emissions.ring.attended = True
+        self._process.turn_soon()
 
     def call_soon(self, fn: Callable[[], object]) -> None:
         """Run `fn` as the next step."""

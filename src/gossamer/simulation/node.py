@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 from ..crdt.dots import Dot
@@ -13,6 +14,7 @@ from ..crdt.writes import Held, Key, Write, each
 from ..net.transport import Address
 from ..options import Options
 from ..protocol.effects import Notice
+from ..protocol.emissions import RawEvent
 from ..protocol.ledger import Ledger
 from ..protocol.replica import Identity, Replica
 from .clock import WrongClock
@@ -53,34 +55,42 @@ class Node:
         clock: WrongClock,
         options: Options,
         multicast: bool,
+        parent: Node | None = None,
     ) -> None:
         self.name = name
-        self.host = f"10.0.{number >> 8}.{number & 255}"
+        self.host: str = f"10.0.{number >> 8}.{number & 255}" if parent is None else parent.host
+        self.stream_port = STREAM_PORT if parent is None else STREAM_PORT + number
+        """Where its streams come in: only the first process of a computer gets the usual port."""
         self.engine, self.links, self.checks = engine, links, checks
         self.clock = clock
-        self.options = options
+        self.options: Options = options
         self.has_multicast = multicast
         self.host_is_up = False
         self.is_paused = False
         self.process: Process | None = None
         self.notices: list[tuple[float, Notice]] = []
         """What the replica told, and when."""
+        self.events: list[RawEvent] = []
+        """The events that happened here, our own too, in the order in which a program hears them."""
+        self.lost_events: Counter[bytes] = Counter()
+        """How many events, of each boot, could not be had."""
         self.journal = journal
         self._rng = rng
-        self._runs = 0
-        self.uptime_s = rng.uniform(10, 1e6)
+        self._ports: Iterator[int] = count(UNICAST_PORT + 1) if parent is None else parent._ports
+        """Of datagrams for one process alone: all processes of a computer draw from one lot."""
+        self.uptime_s: float = rng.uniform(10, 1e6) if parent is None else parent.uptime_s
         self._last: Process
 
     # -- life -----------------------------------------------------------------------------------
 
-    def boot(self, ledger: Ledger | None = None) -> Process:
-        """Start a process: one that knows nothing, or that takes over what `ledger` holds."""
+    def boot(self, ledger: Ledger | None = None, mirror: dict[Key, Held] | None = None) -> Process:
+        """Start a process: one that knows nothing, or that takes over what `ledger` (and who watched it) holds."""
         process = self._new_process()
         rng = self._rng
         boot = (self.wall_ms // 1000 & 0xFFFFFFFF).to_bytes(4, "big") + rng.randbytes(8)
-        identity = Identity(rng.randbytes(16), boot, self.name, STREAM_PORT, process.unicast_address[1])
-        if ledger is not None:
-            process.mirror = self._last.mirror
+        identity = Identity(rng.randbytes(16), boot, self.name, self.stream_port, process.unicast_address[1])
+        if mirror is not None:
+            process.mirror = mirror
         self.process = self._last = process
         self.lives("boots", boot)
         process.start(identity, random.Random(rng.getrandbits(64)), ledger)
@@ -88,9 +98,8 @@ class Node:
         return process
 
     def _new_process(self) -> Process:
-        self._runs += 1
         self.host_is_up, self.is_paused = True, False
-        return Process(self, (self.host, UNICAST_PORT + self._runs))
+        return Process(self, (self.host, next(self._ports)))
 
     def meets_its_twin(self) -> None:
         """Another computer shows our boot: take new ids, and go on with what we hold."""
@@ -100,7 +109,12 @@ class Node:
             if isinstance(effect, Notice):
                 self.told(effect)
         self.kill()
-        self.boot(replica.ledger)
+        self.boot(replica.ledger, self.mirror)
+
+    def begin_as_child_of(self, parent: Node) -> None:
+        """Go on as the child of a `fork()`: all that the parent holds, as a new peer on the same computer."""
+        self.lives(f"is forked off {parent.name}")
+        self.boot(parent._last.forked_ledger(random.Random(self._rng.getrandbits(64))), dict(parent.mirror))
 
     def wake_as_copy_of(self, other: Node) -> None:
         """Go on as a computer that was copied while it ran: same memory, another address, no streams."""
@@ -180,8 +194,8 @@ class Node:
 
     @property
     def now(self) -> float:
-        """The monotonic clock, which counts from another moment on each computer."""
-        return self.engine.now + self.uptime_s
+        """The monotonic clock: it counts from another moment on each computer, and as fast as the wall clock does."""
+        return self.engine.now * self.clock.rate + self.uptime_s
 
     @property
     def wall_ms(self) -> int:
@@ -197,7 +211,7 @@ class Node:
 
     def listens_at(self, address: Address) -> bool:
         """Whether a stream to this address finds somebody."""
-        return self.is_up and address == (self.host, STREAM_PORT)
+        return self.is_up and address == (self.host, self.stream_port)
 
     def datagram(self, datagram: Datagram, to: Address) -> None:
         """A datagram has come to this computer; perhaps for a process that runs here no more."""
@@ -248,6 +262,20 @@ class Node:
         if self.process is not None:
             self.process.turn_soon()
 
+    def emit(self, name: str, payload: bytes) -> int:
+        """Emit an event, as a program on this computer does; return its number."""
+        emissions = self.replica.emissions
+        number = emissions.emit(name, payload, self.now)
+        emissions.ring.attended = True
+        self.turn_soon()
+        return number
+
+    def happened(self, events: Sequence[RawEvent]) -> None:
+        """A program on this computer, which listens to everything, hears of events."""
+        self.events.extend(events)
+        for check in self.checks.promises:
+            check.happened(self, events)
+
     # -- telling --------------------------------------------------------------------------------
 
     def told(self, notice: Notice) -> None:
@@ -279,4 +307,5 @@ class Node:
         counts["deltas refused"] = replica.exchanges.refused_deltas
         counts["divergences"] = replica.exchanges.divergences
         counts["batches repaired"] = replica.repairs.repaired_batches
+        counts.update(replica.emissions.counts)
         return counts

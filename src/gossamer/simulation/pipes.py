@@ -12,6 +12,7 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from ..net.transport import Address
 from ..wire.framing import FrameParser, frames
@@ -51,7 +52,10 @@ class End:
 class Pipe:
     """A stream between two nodes."""
 
-    __slots__ = ("_address", "_ends", "_engine", "_links", "_rng")
+    is_honest = True
+    """Whether both ends are nodes, so that what cannot be read is a bug of ours."""
+
+    __slots__ = ("__weakref__", "_address", "_ends", "_engine", "_links", "_rng")
 
     def __init__(
         self,
@@ -78,8 +82,8 @@ class Pipe:
         address = ours.node.host, self._rng.randint(32768, 60999)
         callee.number = theirs.link_opened(self, callee, ours.replica.identity.peer, address, outgoing=False)
         caller.number = ours.link_opened(self, caller, theirs.replica.identity.peer, self._address, outgoing=True)
-        for end in self._ends:
-            self._watch_idle(end)
+        for number, end in enumerate(self._ends):
+            self._watch_idle(number)
             self.pump(end)
 
     def spare(self) -> None:
@@ -193,11 +197,19 @@ class Pipe:
             if end.process.is_there:
                 end.process.link_closed(end.number)
 
-    def _watch_idle(self, end: End) -> None:
+    def _watch_idle(self, number: int) -> None:
+        end = self._ends[number]
         if end.closed or not end.process.is_there:
             return
         deadline = end.heard_at + end.process.node.options.stream_idle_s
         if deadline <= self._engine.now:
             self.close(end)
         else:
-            self._engine.at(deadline, self._watch_idle, end)
+            self._engine.at(deadline, _look, ref(self), number)
+
+
+def _look(pipe: ref[Pipe], number: int) -> None:
+    """Look whether an end is idle, and keep no stream that has ended, nor the processes that had it."""
+    there = pipe()
+    if there is not None:
+        there._watch_idle(number)

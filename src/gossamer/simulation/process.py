@@ -11,14 +11,17 @@ from __future__ import annotations
 import copy
 import math
 import random
+from collections import Counter
 from collections.abc import Sequence
 from threading import RLock
 from typing import TYPE_CHECKING, Protocol
 
+from ..crdt.waiting import Waiting
 from ..crdt.writes import Held, Key, Replaced
 from ..errors import Malformed
 from ..net.transport import Address
 from ..protocol.effects import Close, Connect, Effect, Multicast, Notice, Unicast, Wake
+from ..protocol.emissions import RawEvent
 from ..protocol.ledger import Ledger, Observer, Unobserved
 from ..protocol.replica import Identity, Replica
 from ..wire.framing import DATAGRAM_BODY_MAX, FrameParser, body, packed
@@ -45,6 +48,12 @@ class Program(Observer, Protocol):
     def noticed(self, notice: Notice) -> None:
         """The replica has something to tell."""
 
+    def happened(self, events: Sequence[RawEvent]) -> None:
+        """These events were emitted."""
+
+    def lost(self, boot: bytes, count: int) -> None:
+        """These were lost."""
+
     def turned(self) -> None:
         """The loop went round."""
 
@@ -59,6 +68,8 @@ class Process:
         """What a watcher would hold that only heard of changes."""
         self.program: Program | None = None
         self.replica: Replica
+        self.refused: Counter[str] = Counter()
+        """What strangers sent, by where it was refused."""
         self._pipes: dict[int, tuple[Pipe, End]] = {}
         self._numbers = 0
         self._inbox: list[Datagram] = []
@@ -83,8 +94,10 @@ class Process:
             multicast=node.has_multicast,
             ledger=ledger,
             decode=node.links.decode,
+            decode_batch=node.links.decode_batch,
         )
         self.replica.ledger.observer, self.replica.ledger.watched = self, True
+        self.replica.emissions.observer = self
         self.replica.start(node.now)
         self.turn_soon()
         self._perform()
@@ -93,10 +106,21 @@ class Process:
         """Return a copy of the replica that no later step touches."""
         return copy.deepcopy(self.replica, {id(self): Unobserved(), id(LOCK): LOCK})
 
+    def forked_ledger(self, rng: random.Random) -> Ledger:
+        """Return what the child of a `fork()` keeps, as `MeshHandle` does: the state, no origin, no outbox."""
+        self.replica.ledger.seal()
+        ledger = copy.deepcopy(
+            self.replica.ledger, {id(self): Unobserved(), id(LOCK): LOCK, id(self.replica.ledger._rng): rng}
+        )
+        ledger.origin = ledger.outbox = ledger.joining = None
+        ledger.waiting = Waiting(self.node.options.held_batches_bytes)
+        return ledger
+
     def start_as_copy_of(self, replica: Replica, mirror: dict[Key, Held]) -> None:
         """Go on with a copy of that memory, but with no stream: those belong to who had it first."""
         self.replica = copy.deepcopy(replica, {id(replica.ledger.observer): self, id(LOCK): LOCK})
         self.replica.ledger.observer = self
+        self.replica.emissions.observer = self
         self.replica.effects.clear()
         self.mirror = dict(mirror)
         for number in list(self.replica.exchanges.links):
@@ -156,6 +180,18 @@ class Process:
         if self.program is not None:
             self.program.lapsed(lapsed)
 
+    def happened(self, events: Sequence[RawEvent]) -> None:
+        """Hear of events as a program does."""
+        self.node.happened(events)
+        if self.program is not None:
+            self.program.happened(events)
+
+    def lost(self, boot: bytes, count: int) -> None:
+        """Hear of lost events as a program does."""
+        self.node.lost_events[boot] += count
+        if self.program is not None:
+            self.program.lost(boot, count)
+
     def _perform(self) -> None:
         effects = self.replica.effects
         while effects:
@@ -209,9 +245,20 @@ class Process:
             if datagram.source != self.unicast_address:
                 node.meets_its_twin()
             return
-        now, wall_ms = elapsed_s + node.uptime_s, node.clock.wall_ms(elapsed_s)
-        replica.hear(datagram.boot, datagram.source, datagram.multicast, datagram.opened(), now, wall_ms)
+        now, wall_ms = elapsed_s * node.clock.rate + node.uptime_s, node.clock.wall_ms(elapsed_s)
+        try:
+            messages = datagram.opened()
+        except Malformed:
+            self._refuse("datagrams", honest=datagram.sender in node.links.nodes)
+            return
+        replica.hear(datagram.boot, datagram.source, datagram.multicast, messages, now, wall_ms)
         self._after_hearing(now)
+
+    def _refuse(self, what: str, *, honest: bool) -> None:
+        """Something could not be read: of a stranger it is counted, of a node it is a bug."""
+        if honest:
+            self.node.checks.malformed(self.node)
+        self.refused[what] += 1
 
     def _after_hearing(self, now: float) -> None:
         if self.replica.effects:
@@ -259,7 +306,7 @@ class Process:
             for message in parser.feed(piece):
                 self.replica.link_heard(number, message, node.now, node.wall_ms)
         except Malformed:
-            node.checks.malformed(node)
+            self._refuse("streams", honest=self._pipes[number][0].is_honest)
             return False
         self._busy_at = node.engine.now
         self._after_hearing(node.now)
@@ -289,6 +336,8 @@ class Process:
         due = replica.tick(now, wall_ms)
         if self._dirty:
             due = min(due, self._send(now))
+        if replica.emissions.ring.attended:
+            due = min(due, replica.emissions.flush(now))
         if replica.effects:
             self._perform()
         if replica.work(now, wall_ms):
@@ -299,7 +348,7 @@ class Process:
         self.node.checks.step(self.node)
         if self.program is not None:
             self.program.turned()
-        self._turn_by(self.node.engine.now + (due - now))
+        self._turn_by(self.node.engine.now + (due - now) / self.node.clock.rate)
 
     def _send(self, now: float) -> float:
         """Send what was written; return when to look again."""

@@ -8,10 +8,11 @@ mesh once all agree (`agreed`).  Make your own and give it to `Simulation.checks
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from ..crdt.writes import Key, Write, each, winner
+from ..protocol.emissions import RawEvent
 from ..protocol.outbox import BATCH_ROWS_MAX
 from .oracle import Wrong
 
@@ -31,6 +32,9 @@ class Check:
 
     def stepped(self, node: Node) -> None:
         """Something has happened to this node.  Called very often: be quick."""
+
+    def happened(self, node: Node, events: Sequence[RawEvent]) -> None:
+        """These events have just been handed to the program on this node."""
 
     def agreed(self, simulation: Simulation) -> None:
         """All living nodes agree."""
@@ -79,8 +83,15 @@ class MemoryBounds(Check):
             return
         if outbox.ring_bytes > options.batch_ring_bytes and len(outbox.ring) > 1:
             raise Wrong(f"{node.name} keeps {outbox.ring_bytes} bytes of batches to be sent again")
-        if len(outbox.open) > BATCH_ROWS_MAX + SPARE_ROWS:
+        if outbox.open.size_bytes and len(outbox.open) > BATCH_ROWS_MAX + SPARE_ROWS:
             raise Wrong(f"{node.name} has {len(outbox.open)} rows in its open batch")
+
+    def agreed(self, simulation: Simulation) -> None:
+        """Look whether anybody who has gone is remembered with all that it knew.  O(members)."""
+        for node in simulation.alive():
+            for member in node.replica.membership.members.values():
+                if not member.alive and (member.heard_base or member.sent_base) is not None:
+                    raise Wrong(f"{node.name} keeps the vector of {member.name}, which has gone")
 
 
 class Silence(Check):

@@ -78,6 +78,9 @@ class World(Protocol):
     def resume(self, name: str) -> None:
         """It goes on."""
 
+    def fork(self, name: str, child: str) -> None:
+        """The process forks, as by `os.fork()`; `child` is a node too, on the same computer, and shares its fate."""
+
     def clone(self, name: str, twin: str) -> None:
         """Copy a running computer, memory and all."""
 
@@ -89,6 +92,12 @@ class World(Protocol):
 
     def step_clock(self, name: str, by_ms: int) -> None:
         """Somebody sets the wall clock of a computer."""
+
+    def fill_disk(self, name: str) -> None:
+        """Leave no byte free on the disk of a computer."""
+
+    def free_disk(self, name: str) -> None:
+        """Make room again."""
 
     # -- what programs do -----------------------------------------------------------------------
 
@@ -110,6 +119,12 @@ class World(Protocol):
     def sees(self, name: str) -> set[str]:
         """Return the names of the peers that a node counts on."""
 
+    def begin_watching(self, name: str, *, changes_max: int) -> None:
+        """A program on that node watches all keys from now on, with a feed that folds changes beyond `changes_max`."""
+
+    def take_changes(self, name: str, *, at_most: int | None = None) -> list[tuple[Key, Any, Any]]:
+        """Let that program take what waits (the oldest `at_most`): key, old and new value of each change."""
+
     # -- the network ----------------------------------------------------------------------------
 
     def partition(self, *sides: Iterable[str]) -> None:
@@ -129,6 +144,12 @@ class World(Protocol):
 
     def sent_bytes(self, name: str | None = None) -> int:
         """Return how many bytes a node, or all together, have sent since the story began."""
+
+    def flood(self, seconds: float) -> None:
+        """A computer that has no secret begins to send what it likes, as fast as it can, and ends after so long."""
+
+    def refused(self, name: str) -> int:
+        """Return how many datagrams, messages and streams that node has refused since it started."""
 
     # -- time -----------------------------------------------------------------------------------
 
@@ -158,7 +179,8 @@ class Weather:
     """The faults of a network.  Shares are from 0 to 1."""
 
     loss: float = 0.0
-    """Share of datagrams that never arrive."""
+    """Share that never arrives: in the simulator of datagrams, streams being spared; on the rig of all packets, so that
+    streams must send again too (`Rig.lose(..., udp_only=True)` spares them there)."""
     burst_loss: float = 0.0
     """Share of time that a link spends in bursts in which nothing arrives (Gilbert and Elliott's model)."""
     burst_s: float = 0.2

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from ..crdt.writes import Key, expiry_meta, winner
 from ..options import Options
 from ..protocol.effects import Notice
+from ..protocol.emissions import EVENTS_LATELY_S
 from ..views.mapping import too_large
 from ..wire.values import decode_value, encode_value
 from .checks import Checks
@@ -31,10 +32,13 @@ from .clock import WrongClock
 from .engine import Engine
 from .journal import Journal
 from .links import Links
-from .node import STREAM_PORT, Memory, Node
+from .node import Memory, Node
 from .observer import SimulationObserver
 from .oracle import Wrong
+from .scenario import NoSuchFault
+from .stranger import Stranger
 from .traffic import Traffic
+from .watching import Taken, WatchingProgram
 
 if TYPE_CHECKING:
     from .scenario import World
@@ -95,13 +99,18 @@ class Simulation:
         peers: Iterable[str] = (),
         options: Options | None = None,
     ) -> Node:
-        """Start a computer and a peer on it; `peers` are the names of those whose addresses it is given."""
+        """Start a computer and a peer on it; `peers` are the names of those whose addresses it is given.
+
+        `clock_rate` is what both its clocks, wall and monotonic, make of a second.
+        """
         node = self._make(name, WrongClock(skew_ms, clock_rate), multicast, options or self.options)
         node.boot()
         self.hint(name, peers)
         return node
 
-    def _make(self, name: str, clock: WrongClock, multicast: bool, options: Options) -> Node:
+    def _make(
+        self, name: str, clock: WrongClock, multicast: bool, options: Options, parent: Node | None = None
+    ) -> Node:
         if name in self.nodes:
             raise ValueError(f"there is a node {name!r} already")
         node = Node(
@@ -115,15 +124,17 @@ class Simulation:
             clock=clock,
             options=options,
             multicast=multicast,
+            parent=parent,
         )
-        self.nodes[name] = self.links.hosts[node.host] = node
+        self.nodes[name] = node
+        self.links.hosts.setdefault(node.host, []).append(node)
         return node
 
     def hint(self, name: str, peers: Iterable[str]) -> None:
         """Give a node the static addresses of others."""
         node = self._node(name)
         for peer in peers:
-            node.replica.hint((self._node(peer).host, STREAM_PORT), node.now, static=True)
+            node.replica.hint((self._node(peer).host, self._node(peer).stream_port), node.now, static=True)
             node.turn_soon()
 
     def kill(self, name: str) -> None:
@@ -132,7 +143,8 @@ class Simulation:
 
     def crash(self, name: str) -> None:
         """The computer loses power: nothing is said by anybody."""
-        self._node(name).crash()
+        for node in self.links.hosts[self._node(name).host]:
+            node.crash()
 
     def stop(self, name: str, *, linger_s: float | None = None) -> float:
         """The program closes its mesh in an orderly way; return how long that took."""
@@ -148,11 +160,25 @@ class Simulation:
                     break
                 node.turn_soon()
                 self.run(seconds=0.005)
+        self._events_had(node, began + (node.options.linger_s if linger_s is None else linger_s))
         if node.process is not None:
             node.process.leave()
         self.run(seconds=0.1)
         node.kill()
         return self.engine.now - began - 0.1
+
+    def _events_had(self, node: Node, deadline: float) -> None:
+        """Wait until everybody has had what was emitted lately, as `net.driver` does."""
+        emissions = node.replica.emissions
+        latest = emissions.latest()
+        if latest is None or node.now - latest[1] > EVENTS_LATELY_S:
+            return
+        question = emissions.question(latest[0])
+        emissions.ask_confirmed(question, node.now)
+        while self.engine.now < deadline and emissions.unconfirmed(question):
+            node.turn_soon()
+            self.run(seconds=0.005)
+        emissions.forget_question(question)
 
     def restart(self, name: str) -> None:
         """A new process starts on that computer, and knows nothing."""
@@ -167,6 +193,15 @@ class Simulation:
     def resume(self, name: str) -> None:
         """It goes on."""
         self._node(name).resume()
+
+    def fork(self, name: str, child: str) -> None:
+        """The process there forks; `child` is a node on the same computer, which holds the same and is a new peer."""
+        node = self._node(name)
+        if not node.is_awake:
+            raise ValueError(f"no process of {name!r} goes on: it cannot fork")
+        forked = self._make(child, node.clock, node.has_multicast, node.options, node)
+        self.links.computers[child] = self.links.computers.get(name, name)
+        forked.begin_as_child_of(node)
 
     def clone(self, name: str, twin: str) -> None:
         """Copy a running computer, memory and all: from now on two write under one origin."""
@@ -195,6 +230,14 @@ class Simulation:
         node = self._node(name)
         node.note(f"sets its clock by {by_ms} ms")
         node.clock.step(by_ms)
+
+    def fill_disk(self, name: str) -> None:
+        """Raise NoSuchFault."""
+        raise NoSuchFault("a simulated computer has no disk; those of the rig have")
+
+    def free_disk(self, name: str) -> None:
+        """Raise NoSuchFault."""
+        self.fill_disk(name)
 
     def _node(self, name: str) -> Node:
         if name not in self.nodes:
@@ -232,6 +275,34 @@ class Simulation:
         found = {key: self.read(name, key) for key in self._node(name).replica.ledger.state.live}
         return {key: value for key, value in found.items() if value is not None}
 
+    def begin_watching(self, name: str, *, changes_max: int) -> None:
+        """A program on that node watches all keys from now on, with a feed that folds changes beyond `changes_max`."""
+        process = self._node(name).process
+        if process is None or process.program is not None:
+            raise ValueError(f"no process of {name!r} runs that has no program yet: nothing can watch there")
+        process.program = WatchingProgram(self.nodes[name], changes_max)
+
+    def take_changes(self, name: str, *, at_most: int | None = None) -> list[Taken]:
+        """Let that program take what waits (the oldest `at_most`): key, old and new value of each change."""
+        process = self._node(name).process
+        if process is None or not isinstance(process.program, WatchingProgram):
+            raise ValueError(f"nobody watches on {name!r}: call begin_watching({name!r}) before")
+        return process.program.watching.take(at_most)
+
+    def emit(self, name: str, event: str, *args: object) -> None:
+        """A program on that node emits an event."""
+        node = self._node(name)
+        node.emit(event, encode_value([name, list(args), {}]))
+
+    def heard(self, name: str, sender: str) -> int:
+        """Return how many events of `sender`'s the programs on a node have heard."""
+        boot = self._node(sender).replica.identity.boot
+        return sum(event.boot == boot for event in self._node(name).events)
+
+    def missed(self, name: str) -> int:
+        """Return how many events a node has given up."""
+        return self._node(name).lost_events.total()
+
     # -- the network ----------------------------------------------------------------------------
 
     def partition(self, *sides: Iterable[str]) -> None:
@@ -259,6 +330,16 @@ class Simulation:
         """Turn the faults of the network (the fields of `Weather`) from now on; those not named stay."""
         self._network("weather: " + ", ".join(f"{name} {value}" for name, value in faults.items()))
         self.links.turn(**faults)
+
+    def flood(self, seconds: float) -> None:
+        """A computer that has no secret begins to send what it likes, and ends after so long (see `stranger`)."""
+        self._network(f"is flooded by a stranger for {seconds:g} s")
+        Stranger(self.engine, self.links, random.Random(f"{self.seed} stranger"), seconds).begin()
+
+    def refused(self, name: str) -> int:
+        """Return how many datagrams, messages and streams that node has refused since it started."""
+        process = self._node(name).process
+        return 0 if process is None else process.refused.total() + process.replica.counts["malformed messages"]
 
     def _network(self, text: str) -> None:
         self.journal.note(self.engine.now, "network", text)

@@ -11,8 +11,9 @@ _NAMES = {kind.value: kind.name.lower().replace("_", " ") for kind in Kind}
 
 
 def kind_of(message: bytes) -> str:
-    """Return the kind of an encoded message, from its first two bytes."""
-    return _NAMES.get(message[1], "unknown") if len(message) > 1 else "unknown"
+    """Return the kind of an encoded message, from its first bytes."""
+    kind = message[1:3]  # one byte below 24, and from there on two, of which the first is 0x18
+    return _NAMES.get(kind[-1] if kind[:1] == b"\x18" else kind[0], "unknown") if kind else "unknown"
 
 
 class Traffic:

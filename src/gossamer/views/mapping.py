@@ -14,7 +14,7 @@ from typing import Any
 from ..crdt.writes import FORCE, expiry_meta
 from ..errors import ConfigurationError, ValueTooLarge
 from ..protocol.ledger import Ledger
-from ..wire.keys import PLAIN_KEY_CHARACTERS_MAX, checked_key
+from ..wire.keys import PLAIN_KEY_CHARACTERS_MAX, SpaceKey, checked_key
 from ..wire.values import decode_value, encode_value
 from .batches import Batch
 from .reading import ReadableState
@@ -109,6 +109,13 @@ class MeshMapping(ReadableState):
                     self[key] = value
             for key, value in kwargs.items():
                 self[key] = value
+
+    def write_reserved(self, rows: Mapping[SpaceKey, bytes | None]) -> None:
+        """Put or delete rows of reserved spaces, at once and atomically: `batch` collects only what is the user's."""
+        if self._detour:
+            self._before_use()
+        self._ledger.write_many([(key, value, 0) for key, value in rows.items()], self._wall_ms())
+        self._wrote()
 
     # -- removing -------------------------------------------------------------------------------
 

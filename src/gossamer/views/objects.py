@@ -15,11 +15,14 @@ from ..wire.keys import SpaceKey
 from ..wire.values import decode_value
 from .counter import Counter
 from .derived import Derived
+from .fenced import Fenced
 from .listeners import Listeners
 from .mapping import MeshMapping
 from .observable import Observable, subscribe
+from .shared_list import SharedList
+from .shared_objects import SharedObjects
 from .shared_set import Policy, SharedSet
-from .spaces import COUNTER, SET
+from .spaces import COUNTER, LIST, SET
 from .value import Value
 
 T = TypeVar("T")
@@ -35,16 +38,14 @@ class MeshWithObjects(MeshMapping):
 
         To ask for it writes nothing: a counter that nobody has added to is 0.
         """
-        return Counter(
-            self._space(COUNTER), _checked(name), self._gone_origins, self._subscribe_to, self._unsubscribe_from
-        )
+        return self._counter_of(_checked(name))
 
     def shared_set(self, name: str, *, policy: Policy = "add") -> SharedSet:
         """Return the set of that name: elements that one adds while another removes them stay.
 
         With `policy="last"`, the later of the two counts instead.
         """
-        return SharedSet(self._space(SET), _checked(name), policy, self._subscribe_to, self._unsubscribe_from)
+        return self._set_of(_checked(name), policy)
 
     @overload
     def value(self, key: Any) -> Value[Any]: ...
@@ -69,6 +70,43 @@ class MeshWithObjects(MeshMapping):
         """
         return Derived(fn, cells)
 
+    def shared_list(self, name: str) -> SharedList:
+        """Return the list of that name, which all append to, insert into and reorder: nobody's elements are lost."""
+        return self._kept_list(_checked(name))
+
+    def object(self, key: Any, factory: Callable[[], Any] = list) -> Any:
+        """Return the object under `key`, made by `factory()` if there is none: a proxy that behaves as its value.
+
+        Lists, sets, dicts and numbers merge: what others append, add, assign or count meanwhile is not lost.  Of any
+        other value, the last writer's counts.  `key` is whatever can be a key; it is none of the dict's.  Who makes
+        one apart from another makes the same one; if the types differ, that of the later counts.
+        Raises UnsendableValue for what cannot travel, and whatever `factory` raises; nothing is stored then.
+        """
+        return self.objects.made(key, factory)
+
+    @property
+    def objects(self) -> SharedObjects:
+        """All objects by key, as a mapping: to look one up, to replace it by a value of any type, to delete it."""
+        return SharedObjects(self)
+
+    def _counter_of(self, name: Any) -> Counter:
+        return Counter(self._space(COUNTER), name, self._gone_origins, self._subscribe_to, self._unsubscribe_from)
+
+    def _set_of(self, name: Any, policy: Policy = "add") -> SharedSet:
+        return SharedSet(self._space(SET), name, policy, self._subscribe_to, self._unsubscribe_from)
+
+    def _kept_list(self, name: Any) -> SharedList:
+        return self._spaces.kept(
+            LIST, name, lambda space, name: SharedList(space, name, self._subscribe_to, self._unsubscribe_from)
+        )
+
+    def fenced(self, prefix: str) -> Fenced:
+        """Return the cells under `prefix` whose writes carry the token of a lease: a late holder's lose.
+
+        They are not keys of this dict.
+        """
+        return Fenced(self, prefix)
+
     # -- what they need -------------------------------------------------------------------------
 
     def _gone_origins(self, origins: set[bytes]) -> set[bytes]:
@@ -78,7 +116,7 @@ class MeshWithObjects(MeshMapping):
     def _start_listening(self) -> None:
         raise NotImplementedError
 
-    def _subscribe_to(self, number: int, name: Any, fn: Callable[..., Any], call: Callable[[], object]) -> None:
+    def _subscribe_to(self, number: int, name: Any, fn: Callable[..., Any], call: Callable[[], Any]) -> None:
         subscribe(self._listeners, SpaceKey(number, (name,)), fn, call)
         self._start_listening()
 

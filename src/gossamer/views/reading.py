@@ -20,6 +20,7 @@ from .batches import Batch, Batches, Row
 from .brief import brief, shortened
 from .dict_like import DictLike
 from .entries import Entry, entry_of, rivals
+from .offers import Offers
 from .pins import Pins
 from .shown import ROWS_MAX, ShownAsTable, Table
 from .spaces import Spaces
@@ -48,6 +49,8 @@ class ReadableState(ShownAsTable, DictLike[Any]):
         self._batches = Batches()
         self._detour = 0
         self._spaces: Spaces
+        self.offers = Offers()
+        """Who serves what, for calls and channels."""
 
     def _before_use(self) -> None:
         """The state is about to be used, and `_detour` says that there is something to see to first."""

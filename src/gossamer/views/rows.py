@@ -131,6 +131,16 @@ class OverlaidRows(Rows):
     def __init__(self, rows: Rows, over: dict[Any, Any]) -> None:
         self._rows, self._over = rows, over
 
+    @property
+    def under(self) -> Rows:
+        """What lies beneath."""
+        return self._rows
+
+    @property
+    def written(self) -> dict[Any, Any]:
+        """What the batch has written so far: as long as it is open, the same dict."""
+        return self._over
+
     def __getitem__(self, part: Any) -> Any:
         value = self._over.get(part, _Sign.ABSENT)
         if value is GONE:

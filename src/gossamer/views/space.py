@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from ..crdt.writes import Held, Replaced, Write, expiry_meta, winner
@@ -72,6 +73,15 @@ class Space:
     def live_rows(self, name: Any) -> Rows:
         """Return the rows that one object has, whatever a batch of this thread or task holds."""
         return LiveRows(self._objects, name, self._mapping._seen_ms)
+
+    @property
+    def lock(self) -> AbstractContextManager[object]:
+        """The ledger's lock, held to read several rows as one; in a child of `fork()` it is another."""
+        return self._mapping._ledger.lock
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Return a batch of the mesh, which rows of any space may join."""
+        return self._mapping.batch()
 
     def names(self) -> list[Any]:
         """Return the names of all objects of this kind that have a row."""

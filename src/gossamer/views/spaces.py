@@ -5,8 +5,8 @@ The numbers are on the wire: one that was used is never used for anything else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from ..crdt.writes import Held, Key, Replaced
 from ..wire.keys import SpaceKey
@@ -22,18 +22,31 @@ VALUE: Final = 4
 OBJECT: Final = 5
 LEASE: Final = 6
 CHANNEL: Final = 7
+OFFER: Final = 8
+"""Who serves what, and takes part in which channel: see `offers`."""
+
+
+class Attentive(Protocol):
+    """An object that keeps something beside its rows."""
+
+    def attend(self) -> None:
+        """Watch the rows from now on."""
+
+
+Kept = TypeVar("Kept", bound=Attentive)
 
 
 class Spaces:
     """The spaces of one mesh that are in use.  But for `space`, all is called under the ledger's lock."""
 
-    __slots__ = ("_lapsed", "_mapping", "_used", "count")
+    __slots__ = ("_kept", "_lapsed", "_mapping", "_used", "count")
 
     def __init__(self, mapping: MeshMapping) -> None:
         self.count = sum(type(key) is SpaceKey for key in mapping._live)
         """How many keys of reserved spaces are live and not hidden by their expiry: `len` leaves these out."""
         self._mapping = mapping
         self._used: dict[int, Space] = {}
+        self._kept: dict[tuple[int, Any], Any] = {}
         self._lapsed: set[SpaceKey] = set()
 
     def space(self, number: int) -> Space:
@@ -49,6 +62,16 @@ class Spaces:
                     self._used[number] = space
         return space
 
+    def kept(self, number: int, name: Any, make: Callable[[Space, Any], Kept]) -> Kept:
+        """Return the one object of this kind and name, made with `make(space, name)` when it is first asked for."""
+        found: Any = self._kept.get((number, name))
+        if found is None:
+            made = make(self.space(number), name)
+            found = self._kept.setdefault((number, name), made)
+            if found is made:
+                made.attend()
+        return cast(Kept, found)
+
     def replaced(self, replaced: Sequence[Replaced]) -> list[SpaceKey]:
         """Count what came and went; return, for each object in use that changed, `SpaceKey(number, (name,))`."""
         rows = [row for row in replaced if type(row[0]) is SpaceKey]
@@ -57,6 +80,8 @@ class Spaces:
             was_counted = before is not None and key not in self._lapsed
             self._lapsed.discard(key)
             self.count += (after is not None) - was_counted
+            if key.space == OFFER:
+                self._mapping.offers.note(key.key, after is not None)
         return self._index(rows) if rows and self._used else []
 
     def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]]) -> list[SpaceKey]:

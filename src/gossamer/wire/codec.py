@@ -2,7 +2,8 @@
 
     beacon          [1, peer, stream port, origin | null, head, vector digest, state digest | null,
                      multicasts, [deaf to ...], stalled, interval ms, protocol min, protocol max]
-    introduce       [2, peer, origin | null, name, stream port, reply wanted, features, unicast port, boot]
+    introduce       [2, peer, origin | null, name, stream port, reply wanted, features, unicast port, boot,
+                     events emitted, if any]
     batch           [3, origin, after, until, tag, columns]      columns: bytes, see columns.py
     repair          [4, origin, after, until]
     ping            [5, nonce, target]
@@ -17,6 +18,19 @@
     settled         [14, origin, sequence]
     abort           [15, exchange, send whole]
     peers           [16, [[boot, host, stream port] ...]]
+    events          [20, boot, first, [origin, sequence] | null, [[name, payload] ...], oldest, answer wanted]
+    events repair   [21, boot, after, until]
+    call            [30, number, floor, service, arguments, within ms]
+    reply           [31, number, outcome, payload]
+    cancel          [32, number]
+    talk            [33, turn]
+    ask             [36, mode, channel, more, afresh, watch]
+    grant           [37, mode, channel, number, floor, serial, payload]
+    taken           [38, mode, channel, number, serial, kept]
+    level           [39, mode, channel, waiting]
+    vote request    [24, lease, voter, terms, candidate, attempt, ballot, ttl ms]
+    vote            [25, lease, voter, candidate, attempt, granted, ballot, wait ms, holder]
+    vote return     [26, lease, candidate, ballot]
 
 A vector is [origins, sequences, tags]: origins and tags each as one string of bytes.
 A batch's tag is the chained hash of its origin's batches: it depends on the tag before
@@ -25,44 +39,61 @@ and on the bytes of its columns, so it is made here, where the bytes are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import accumulate
 from operator import sub
 from typing import Any
 
+from ..crdt.clock import STAMP_MAX
 from ..crdt.dots import ORIGIN_BYTES, SEQUENCE_MAX, Dot, Origin
 from ..crdt.vector_clock import NO_TAG, VectorClock
 from ..crdt.writes import Batch, Held, Key
 from ..errors import Malformed
 from .columns import batch_from_columns, encode_batch_columns, part_columns, part_from_columns
-from .heads import ARRAY, encode_bytes, encode_integer, head
+from .heads import ARRAY, FALSE, NULL, TRUE, encode_bytes, encode_integer, encode_text, head
 from .messages import (
+    LEASE_MS_MAX,
+    TERMS_BYTES,
     Abort,
+    Ask,
     Beacon,
+    Call,
+    Cancel,
     DeltaEnd,
     DeltaPart,
     EncodedBatch,
+    Events,
+    EventsRepair,
     Goodbye,
+    Grant,
     Introduce,
     Kind,
     Known,
+    Level,
     Message,
     Peers,
     Ping,
     PingRequest,
     Pong,
     Repair,
+    Reply,
     RosterPart,
     Settled,
     SettledQuery,
+    Taken,
+    Talk,
+    Vote,
+    VoteRequest,
+    VoteReturn,
 )
 from .strict import decode_strict, encode
 
 TAG_BYTES = len(NO_TAG)
 _BATCH = Kind.BATCH.value
 _BATCH_HEAD = head(ARRAY, 6) + encode_integer(_BATCH)
+_EVENTS_HEAD = head(ARRAY, 7) + encode_integer(Kind.EVENTS.value)
 NAME_CHARACTERS_MAX = 256
 
 
@@ -86,6 +117,20 @@ def encode_part(exchange: int, siblings: dict[Key, Held], deletes: dict[Key, tup
     return encode([Kind.DELTA.value, exchange, encode(part_columns(siblings, deletes))])
 
 
+def encode_event(name: str, payload: bytes) -> bytes:
+    """Return one item of `Events`: encoded once, however often it is sent."""
+    return b"\x82" + encode_text(name) + encode_bytes(payload)
+
+
+def encode_events(message: Events, items: Sequence[bytes]) -> bytes:
+    """Return the bytes of `message` with these encoded items in the place of its own.  O(bytes)."""
+    needs = (
+        NULL if message.needs is None else b"\x82" + encode_bytes(message.needs[0]) + encode_integer(message.needs[1])
+    )
+    parts = [_EVENTS_HEAD, encode_bytes(message.boot), encode_integer(message.first), needs, head(ARRAY, len(items))]
+    return b"".join([*parts, *items, encode_integer(message.oldest), TRUE if message.answer_wanted else FALSE])
+
+
 def encode_message(message: Message) -> bytes:
     """Return the bytes of `message`."""
     match message:
@@ -100,7 +145,7 @@ def encode_message(message: Message) -> bytes:
             items += [m.multicasts, list(m.deaf_to), m.stalled, m.interval_ms, m.protocol_min, m.protocol_max]
         case Introduce() as m:
             items = [Kind.INTRODUCE, m.peer, m.origin, m.name, m.stream_port, m.reply_wanted, m.features]
-            items += [m.unicast_port, m.boot]
+            items += [m.unicast_port, m.boot, *([m.events] if m.events else [])]
         case Repair() as m:
             items = [Kind.REPAIR, m.origin, m.after, m.until]
         case Ping() as m:
@@ -126,6 +171,32 @@ def encode_message(message: Message) -> bytes:
             items = [Kind.ABORT, m.exchange, m.send_whole]
         case Peers() as m:
             items = [Kind.PEERS, [list(entry) for entry in m.addresses]]
+        case Events() as m:
+            return encode_events(m, [encode_event(name, payload) for name, payload in m.items])
+        case EventsRepair() as m:
+            items = [Kind.EVENTS_REPAIR, m.boot, m.after, m.until]
+        case Call() as m:
+            items = [Kind.CALL, m.number, m.floor, m.service, m.arguments, m.within_ms]
+        case Reply() as m:
+            items = [Kind.REPLY, m.number, m.outcome, m.payload]
+        case Cancel() as m:
+            items = [Kind.CANCEL, m.number]
+        case Talk() as m:
+            items = [Kind.TALK, m.turn]
+        case Ask() as m:
+            items = [Kind.ASK, m.mode, m.channel, m.more, m.afresh, m.watch]
+        case Grant() as m:
+            items = [Kind.GRANT, m.mode, m.channel, m.number, m.floor, m.serial, m.payload]
+        case Taken() as m:
+            items = [Kind.TAKEN, m.mode, m.channel, m.number, m.serial, m.kept]
+        case Level() as m:
+            items = [Kind.LEVEL, m.mode, m.channel, m.waiting]
+        case VoteRequest() as m:
+            items = [Kind.VOTE_REQUEST, m.lease, m.voter, m.terms, m.candidate, m.attempt, m.ballot, m.ttl_ms]
+        case Vote() as m:
+            items = [Kind.VOTE, m.lease, m.voter, m.candidate, m.attempt, m.granted, m.ballot, m.wait_ms, m.holder]
+        case VoteReturn() as m:
+            items = [Kind.VOTE_RETURN, m.lease, m.candidate, m.ballot]
     items[0] = items[0].value
     return encode(items)
 
@@ -150,7 +221,12 @@ def decode_message(data: bytes) -> Message | None:
     for item, check in zip(items[1:], shape.checks, strict=False):
         if not check(item):
             raise Malformed(f"a message of kind {kind} with an item of the wrong type or size")
-    made: Message = shape.make(*items[1 : len(shape.checks) + 1])
+    given = items[1 : len(shape.checks) + 1]
+    for item, check in zip(items[len(shape.checks) + 1 :], shape.later, strict=False):
+        if not check(item):
+            raise Malformed(f"a message of kind {kind} with a later item of the wrong type or size")
+        given.append(item)
+    made: Message = shape.make(*given)
     return made
 
 
@@ -204,6 +280,14 @@ def _is_sequence(item: Any) -> bool:
     return type(item) is int and 0 <= item <= SEQUENCE_MAX
 
 
+def _is_ballot(item: Any) -> bool:
+    return type(item) is int and 0 <= item <= STAMP_MAX
+
+
+def _is_duration_ms(item: Any) -> bool:
+    return type(item) is int and 0 <= item <= LEASE_MS_MAX
+
+
 def _is_flag(item: Any) -> bool:
     return type(item) is bool
 
@@ -220,6 +304,18 @@ def _is_bytes(length: int) -> Callable[[Any], bool]:
     return lambda item: type(item) is bytes and len(item) == length
 
 
+def _is_payload(item: Any) -> bool:
+    return type(item) is bytes
+
+
+def _is_mode(item: Any) -> bool:
+    return type(item) is int and 0 <= item < 256
+
+
+def _is_difference(item: Any) -> bool:
+    return type(item) is int and -(1 << 31) <= item < 1 << 31
+
+
 def _or_none(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda item: item is None or check(item)
 
@@ -228,6 +324,7 @@ _is_id = _is_bytes(16)
 _is_origin = _is_bytes(ORIGIN_BYTES)
 _is_boot = _is_bytes(12)
 _is_digest = _is_bytes(16)
+_is_terms = _is_bytes(TERMS_BYTES)
 
 
 def _is_boots(item: Any) -> bool:
@@ -278,6 +375,27 @@ def _is_addresses(item: Any) -> bool:
     )
 
 
+def _is_ordinal(item: Any) -> bool:
+    return type(item) is int and 0 < item <= SEQUENCE_MAX
+
+
+def _is_dot(item: Any) -> bool:
+    return type(item) is list and len(item) == 2 and _is_origin(item[0]) and _is_ordinal(item[1])
+
+
+def _is_events(item: Any) -> bool:
+    return type(item) is list and all(
+        type(event) is list and len(event) >= 2 and _is_name(event[0]) and type(event[1]) is bytes for event in item
+    )
+
+
+def _make_events(boot: bytes, first: int, needs: Any, items: list[Any], oldest: int, answer_wanted: bool) -> Events:
+    if first + len(items) > SEQUENCE_MAX:
+        raise Malformed("events beyond the last that there can be")
+    needed = None if needs is None else (needs[0], needs[1])
+    return Events(boot, first, needed, tuple((event[0], event[1]) for event in items), oldest, answer_wanted)
+
+
 def _make_peers(addresses: list[Any]) -> Peers:
     return Peers(tuple((boot, host, port) for boot, host, port in addresses))
 
@@ -286,6 +404,8 @@ def _make_peers(addresses: list[Any]) -> Peers:
 class _Shape:
     make: Callable[..., Message]
     checks: tuple[Callable[[Any], bool], ...]
+    later: tuple[Callable[[Any], bool], ...] = ()
+    """Items that were added after the first version: they may be absent."""
 
 
 def _make_beacon(*items: Any) -> Beacon:
@@ -335,6 +455,7 @@ _SHAPES: dict[int, _Shape] = {
             _is_port,
             _is_boot_or_empty,
         ),
+        (_is_sequence,),
     ),
     Kind.REPAIR: _Shape(Repair, (_is_origin, _is_sequence, _is_sequence)),
     Kind.PING: _Shape(Ping, (_is_count, _is_boot)),
@@ -348,4 +469,21 @@ _SHAPES: dict[int, _Shape] = {
     Kind.SETTLED: _Shape(Settled, (_is_origin, _is_sequence)),
     Kind.ABORT: _Shape(Abort, (_is_count, _is_flag)),
     Kind.PEERS: _Shape(_make_peers, (_is_addresses,)),
+    Kind.EVENTS: _Shape(_make_events, (_is_boot, _is_ordinal, _or_none(_is_dot), _is_events, _is_ordinal, _is_flag)),
+    Kind.EVENTS_REPAIR: _Shape(EventsRepair, (_is_boot, _is_sequence, _is_sequence)),
+    Kind.CALL: _Shape(Call, (_is_count, _is_count, _is_name, _is_payload, _is_count)),
+    Kind.REPLY: _Shape(Reply, (_is_count, _is_mode, _is_payload)),
+    Kind.CANCEL: _Shape(Cancel, (_is_count,)),
+    Kind.TALK: _Shape(Talk, (_is_count,)),
+    Kind.ASK: _Shape(Ask, (_is_mode, _is_name, _is_difference, _is_flag, _is_flag)),
+    Kind.GRANT: _Shape(Grant, (_is_mode, _is_name, _is_count, _is_count, _is_count, _is_payload)),
+    Kind.TAKEN: _Shape(Taken, (_is_mode, _is_name, _is_count, _is_count, _is_flag)),
+    Kind.LEVEL: _Shape(Level, (_is_mode, _is_name, _is_count)),
+    Kind.VOTE_REQUEST: _Shape(
+        VoteRequest, (_is_name, _is_name, _is_terms, _is_count, _is_count, _is_ballot, _is_duration_ms)
+    ),
+    Kind.VOTE: _Shape(
+        Vote, (_is_name, _is_name, _is_count, _is_count, _is_flag, _is_ballot, _is_duration_ms, _is_name)
+    ),
+    Kind.VOTE_RETURN: _Shape(VoteReturn, (_is_name, _is_count, _is_ballot)),
 }

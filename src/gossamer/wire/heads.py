@@ -49,7 +49,7 @@ _TEXT_HEADS: Final = tuple(head(TEXT, length) for length in range(256))
 _NAN: Final = b"\xf9\x7e\x00"
 _INFINITY: Final = b"\xf9\x7c\x00"
 _MINUS_INFINITY: Final = b"\xf9\xfc\x00"
-_packed_float = Struct(">Bd").pack
+packed_float = Struct(">Bd").pack
 _packed_short = Struct(">BH").pack
 
 
@@ -78,7 +78,7 @@ def encode_bytes(raw: bytes) -> bytes:
 def encode_float(number: float) -> bytes:
     """Return a float: eight bytes, but one short form for every NaN and for each infinity, as cbor2 has it."""
     if number - number == 0.0:  # finite
-        return _packed_float(0xFB, number)
+        return packed_float(0xFB, number)
     if number != number:
         return _NAN
     return _INFINITY if number > 0 else _MINUS_INFINITY

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from ..errors import Malformed
 from .frozen import IMMUTABLE_TYPES, FrozenDict, FrozenList, FrozenSet, freeze
+from .heads import packed_float
 from .refusal import Refusal
 from .registered import Unknown, register
 from .scalars import SCALAR_ENCODERS
@@ -48,7 +49,7 @@ def encode_value(value: object) -> bytes:
     """
     kind = type(value)
     if kind is float and value - value == 0.0:  # type: ignore[operator]  # finite: what sensors say, at half the time
-        return _packed(0xFB, value)
+        return packed_float(0xFB, value)
     try:
         encode = SCALAR_ENCODERS.get(kind)
         return encode(value) if encode is not None else ValueEncoder().item(value, 0)
@@ -68,7 +69,7 @@ def decode_value(data: bytes) -> Any:
 
 # -- short scalars, told by their first byte ----------------------------------------------------
 
-_packed, _unpacked = Struct(">Bd").pack, Struct(">xd").unpack
+_unpacked = Struct(">xd").unpack
 
 
 def _decode(data: bytes) -> Any:

@@ -7,9 +7,13 @@ of the actor.
 
 from __future__ import annotations
 
+import json
+import os
 import time
-from collections.abc import Callable
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, TextIO
 
 import gossamer
 
@@ -17,6 +21,7 @@ from ...net.clocks import Clock
 from ...surroundings import Surroundings, surrounded_by
 from ...wire.keys import SpaceKey
 from ..orders import answer, orders
+from ..watching import Watching
 from .witness import Witness
 
 LOOK_S = 0.05
@@ -55,6 +60,8 @@ class Actor:
                 options=gossamer.Options(**role["options"]),
             )
         self._witness = Witness(self._mesh._ledger)
+        self._watching: Watching | None = None
+        self._children: dict[str, tuple[TextIO, TextIO]] = {}
         self._looked_at_s = 0.0
         self._digest = ""
 
@@ -120,6 +127,16 @@ class Actor:
         """Tell in words how this peer is doing."""
         return str(self._mesh.status())
 
+    def do_begin_watching(self, order: dict[str, Any]) -> Any:
+        """Watch all keys from now on."""
+        self._watching = Watching(self._mesh._watchers, order["changes_max"])
+
+    def do_take_changes(self, order: dict[str, Any]) -> Any:
+        """Tell the changes that wait, as [key, old, new]."""
+        if self._watching is None:
+            raise ValueError("nobody watches here: order begin_watching before")
+        return self._watching.take(order["at_most"])
+
     # -- waiting ------------------------------------------------------------------------------------
 
     def do_meet(self, order: dict[str, Any]) -> Any:
@@ -160,11 +177,56 @@ class Actor:
         """Tell the wall clock, in milliseconds since 1970."""
         return self._clock.wall_ms()
 
+    def do_fork(self, order: dict[str, Any]) -> Any:
+        """Fork; the child does what `in_child` tells it."""
+        (told, orders_out), (answers, replies_out) = os.pipe(), os.pipe()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of threads that the child lacks: it is what we test
+            child = os.fork()
+        if child:
+            os.close(told)
+            os.close(replies_out)
+            self._children[order["name"]] = os.fdopen(orders_out, "w"), os.fdopen(answers)
+            return child
+        os.close(orders_out)
+        os.close(answers)
+        self._live_as_child(order["name"], os.fdopen(told), os.fdopen(replies_out, "w"))
+        os._exit(0)
+
+    def _live_as_child(self, name: str, told: TextIO, replies: TextIO) -> None:
+        """Do as told by the parent, under a name of our own, until it is no more."""
+        self._children.clear()
+        self._mesh.arguments = replace(self._mesh.arguments, nickname=name)
+        len(self._mesh)  # the first use of the mesh, at which it joins anew
+        self._witness = Witness(self._mesh._ledger)
+
+        def reply(content: Any) -> None:
+            replies.write(json.dumps(content) + "\n")
+            replies.flush()
+
+        self.serve(map(json.loads, told), reply)
+        self.close()
+
+    def do_in_child(self, order: dict[str, Any]) -> Any:
+        """Pass an order on to a child; tell what it answers, errors too."""
+        child, answers = self._children[order["name"]]
+        child.write(json.dumps(order["order"]) + "\n")
+        child.flush()
+        return json.loads(answers.readline())
+
     def do_leave(self, order: dict[str, Any]) -> Any:
         """Close the mesh in an orderly way; tell how long that took, in seconds."""
         began = time.monotonic()
         self._mesh.close()
         return time.monotonic() - began
+
+    def serve(self, told: Iterable[dict[str, Any]], reply: Callable[[Any], None]) -> None:
+        """Do what is told, and answer each order, until there are no more."""
+        for order in told:
+            try:
+                reply({"answer": getattr(self, f"do_{order['do']}")(order)})
+            except (LookupError, ValueError, TypeError, gossamer.GossamerError) as error:
+                reply({"error": type(error).__name__, "why": str(error)})
 
     def close(self) -> None:
         """Leave, without waiting for anybody."""
@@ -180,11 +242,7 @@ def main() -> None:
     actor = Actor(role)
     try:
         answer({"answer": None})
-        for order in told:
-            try:
-                answer({"answer": getattr(actor, f"do_{order['do']}")(order)})
-            except (LookupError, ValueError, TypeError, gossamer.GossamerError) as error:
-                answer({"error": type(error).__name__, "why": str(error)})
+        actor.serve(told, answer)
     except BrokenPipeError:
         return  # the parent is gone, and so shall we be
     finally:

@@ -23,7 +23,7 @@ DISK_BYTES = 4 << 20
 LAST_WORDS_BYTES = 4096
 BALLAST = "ballast"
 """The file that fills a disk."""
-_PACKAGE_HOME = str(Path(__file__).parents[4])
+PACKAGE_HOME = str(Path(__file__).parents[3])
 
 
 @dataclass(slots=True)
@@ -73,7 +73,12 @@ class Host:
     def popen(self, argv: Sequence[str], env: Mapping[str, str] | None = None, **more: Any) -> subprocess.Popen[Any]:
         """Start any program on this computer; it finds its disk in its working directory and its environment."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GOSSAMER_")}
-        own = {"GOSSAMER_RUNTIME_DIR": str(self.disk), "GOSSAMER_STATE_DIR": str(self.disk), "HOME": str(self.disk)}
+        own = {
+            "GOSSAMER_RUNTIME_DIR": str(self.disk),
+            "GOSSAMER_STATE_DIR": str(self.disk),
+            "HOME": str(self.disk),
+            "TMPDIR": str(self.disk),
+        }
         process = self.namespace.popen(argv, cwd=str(self.disk), env={**kept, **own, **(env or {})}, **more)
         self.processes.append(process)
         return process
@@ -81,7 +86,7 @@ class Host:
     def boot(self) -> None:
         """Start the peer; `joined` returns once it has."""
         assert self.role is not None
-        path = os.pathsep.join(filter(None, (_PACKAGE_HOME, os.environ.get("PYTHONPATH"))))
+        path = os.pathsep.join(filter(None, (PACKAGE_HOME, os.environ.get("PYTHONPATH"))))
         argv = [sys.executable, "-m", f"{__package__}.actor"]
         with self._log.open("ab") as log:
             self.peer = self.popen(
@@ -134,7 +139,10 @@ class Host:
 
     def answer(self, within_s: float) -> Any:
         """Return the answer to the last order; raise what the peer raised, or RigError if it ended or hangs."""
-        found = json.loads(self._line(time.monotonic() + within_s))
+        return self.content(json.loads(self._line(time.monotonic() + within_s)))
+
+    def content(self, found: dict[str, Any]) -> Any:
+        """Return what an answer holds, or raise it."""
         match found.get("error"):
             case None:
                 return found["answer"]

@@ -20,6 +20,8 @@ class RigNetwork:
     def __init__(self, switch: Switch) -> None:
         self.switch = switch
         self.hosts: dict[str, Host] = {}
+        self.children: dict[str, Host] = {}
+        """Processes that others forked, on the computers of those."""
         self._weather = Weather()
         self._sides: list[set[str]] = []
         self._cuts: set[tuple[str, str]] = set()
@@ -27,13 +29,14 @@ class RigNetwork:
     @property
     def names(self) -> list[str]:
         """The computers, in the order in which they came."""
-        return list(self.hosts)
+        return [*self.hosts, *self.children]
 
     def host(self, name: str) -> Host:
         """Return the computer of a name; raise ValueError, naming those there are, if there is none."""
-        if name not in self.hosts:
-            raise ValueError(f"there is no node {name!r}: there are {', '.join(self.hosts) or 'none'}")
-        return self.hosts[name]
+        host = self.hosts.get(name) or self.children.get(name)
+        if host is None:
+            raise ValueError(f"there is no node {name!r}: there are {', '.join(self.names) or 'none'}")
+        return host
 
     def alive(self, among: Iterable[str] | None = None) -> list[Host]:
         """Return the computers whose peers run and are not paused."""

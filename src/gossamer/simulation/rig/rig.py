@@ -18,6 +18,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -32,7 +33,8 @@ from ...wire.secret import new_token
 from ..oracle import Wrong
 from ..scenario import NoSuchFault
 from .availability import available
-from .host import ANSWER_S, Host, Role
+from .child import Child
+from .host import ANSWER_S, PACKAGE_HOME, Host, Role
 from .network import RigNetwork
 from .processes import RigError, Starter
 from .record import Record
@@ -45,6 +47,9 @@ MEET_S = 15.0
 """Within this time peers have met, where nothing hinders them and the machine is not overwhelmed."""
 LOOK_S = 0.25
 """How long, at most, a peer that does not agree lets `settle` wait before it looks at all again."""
+
+STRANGER = "a stranger"
+"""The computer from which the mesh is flooded."""
 
 
 class Rig(RigNetwork):
@@ -59,6 +64,8 @@ class Rig(RigNetwork):
         self.record = Record()
         self.figures: dict[str, float] = {}
         self.said: list[tuple[float, str]] = []
+        self.flooding: subprocess.Popen[str] | None = None
+        """The latest program of a stranger; it prints how many datagrams and streams it sent."""
         self._lives: Counter[str] = Counter()
         self._secret = new_token(os.urandom)
         self._directory = tempfile.TemporaryDirectory(prefix="gossamer-rig-", ignore_cleanup_errors=True)
@@ -104,7 +111,7 @@ class Rig(RigNetwork):
 
     def add_host(self, name: str) -> Host:
         """Add a computer on which no peer of ours runs, for programs of your own (see `popen`)."""
-        if name in self.hosts:
+        if name in self.names:
             raise ValueError(f"there is a node {name!r} already")
         host = Host(name, len(self.hosts) + 1, self._starter, self.switch.namespace, Path(self._directory.name))
         self.plug(host)
@@ -149,8 +156,12 @@ class Rig(RigNetwork):
 
     def kill(self, name: str) -> None:
         """Kill all processes there with SIGKILL."""
-        self.record.ended(self._process(name))
         self.host(name).kill()
+        for one in (
+            name,
+            *(child.name for child in self.children.values() if child.namespace is self.host(name).namespace),
+        ):
+            self.record.ended(self._process(one))
 
     def crash(self, name: str) -> None:
         """The computer loses power: its cable goes dead first, so that its kernel cannot say anything for its dead."""
@@ -176,6 +187,17 @@ class Rig(RigNetwork):
     def resume(self, name: str) -> None:
         """They go on (SIGCONT)."""
         self.host(name).signal(signal.SIGCONT)
+
+    def fork(self, name: str, child: str) -> None:
+        """The process there calls `os.fork()`; `child` is a node on the same computer, and shares its fate."""
+        if child in self.names:
+            raise ValueError(f"there is a node {child!r} already")
+        parent = self.host(name)
+        if isinstance(parent, Child):
+            raise NoSuchFault(f"{name} was forked itself; on the rig only the first process of a computer forks")
+        parent.tell("fork", name=child)
+        self.children[child] = Child(child, parent)
+        self._lives[child] += 1
 
     def clone(self, name: str, twin: str) -> None:
         """Raise NoSuchFault."""
@@ -205,6 +227,30 @@ class Rig(RigNetwork):
     def free_disk(self, name: str) -> None:
         """Make room again."""
         self.host(name).free_disk()
+
+    # -- strangers ------------------------------------------------------------------------------
+
+    def flood(self, seconds: float) -> None:
+        """On a computer of its own a program begins that has no secret and sends what it likes (see `flood`)."""
+        if STRANGER not in self.hosts:
+            self.add_host(STRANGER)
+        addresses = [host.address for host in self.alive() if not isinstance(host, Child)]
+        path = os.pathsep.join(filter(None, (PACKAGE_HOME, os.environ.get("PYTHONPATH"))))
+        argv = [
+            sys.executable,
+            "-m",
+            f"{__package__}.flood",
+            str(seconds),
+            str(self.seed),
+            self.host(STRANGER).address,
+            *addresses,
+        ]
+        self.flooding = self.popen(STRANGER, argv, env={"PYTHONPATH": path}, stdout=subprocess.PIPE, text=True)
+
+    def refused(self, name: str) -> int:
+        """Return how many datagrams and streams that peer has refused since it started."""
+        counts = self.host(name).tell("counts")
+        return sum(n for what, n in counts.items() if what.startswith("refused: ") or what == "malformed messages")
 
     # -- what programs do -----------------------------------------------------------------------
 
@@ -249,6 +295,14 @@ class Rig(RigNetwork):
     def sees(self, name: str) -> set[str]:
         """Return the names of the peers that are there for this one."""
         return set(self.host(name).tell("sees"))
+
+    def begin_watching(self, name: str, *, changes_max: int) -> None:
+        """The peer there watches all keys from now on, with a feed that folds changes beyond `changes_max`."""
+        self.host(name).tell("begin_watching", changes_max=changes_max)
+
+    def take_changes(self, name: str, *, at_most: int | None = None) -> list[tuple[Key, Any, Any]]:
+        """Let it take what waits (the oldest `at_most`): key, old and new value of each change."""
+        return [(key, old, new) for key, old, new in self.host(name).tell("take_changes", at_most=at_most)]
 
     # -- time -----------------------------------------------------------------------------------
 

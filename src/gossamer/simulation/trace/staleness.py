@@ -52,7 +52,7 @@ class _Watcher:
     """What is known of one node."""
 
     since: float
-    digest: int = 0
+    digest: bytes = b""
     heads: dict[Origin, int] = field(default_factory=dict)
 
 
@@ -86,7 +86,7 @@ class Staleness:
         else:
             self._logs.setdefault(write.origin, []).append(write)
 
-    def look(self, name: str, at: float, heads: Mapping[Origin, int], digest: int) -> list[Followed]:
+    def look(self, name: str, at: float, heads: Mapping[Origin, int], digest: bytes) -> list[Followed]:
         """Look at what a node knows; return the followed writes that are new to it.  O(origins) if anything is."""
         watcher = self._watcher(name, at)
         if digest == watcher.digest:

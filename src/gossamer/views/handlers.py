@@ -1,0 +1,121 @@
+"""Functions that are called with events: which arguments each takes, and who is called for what."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .changes import Pattern
+from .events import Event, is_meant
+
+logger = logging.getLogger("gossamer.events")
+
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_IN_ORDER = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+class Handler:
+    """One registration of a function."""
+
+    __slots__ = (
+        "_complained",
+        "_signature",
+        "fn",
+        "heard_until",
+        "once",
+        "pattern",
+        "replay",
+        "replayed_until",
+        "sender",
+    )
+
+    def __init__(self, fn: Callable[..., Any], pattern: str, sender: Any, once: bool) -> None:
+        if not callable(fn):
+            raise TypeError(f"a handler must be callable, not {type(fn).__name__}")
+        if inspect.iscoroutinefunction(fn):
+            raise TypeError(f"{fn!r} is async, and handlers are called, not awaited: iterate events.stream() instead")
+        self.fn, self.pattern, self.sender, self.once = fn, Pattern(pattern), sender, once
+        self.heard_until: Mapping[bytes, int] = {}
+        """The events, of each boot, that a replay brings to this handler if anything does."""
+        self.replay = False
+        self.replayed_until: dict[bytes, int] = {}
+        self._complained = False
+        try:
+            self._signature: inspect.Signature | None = inspect.signature(fn)
+        except (TypeError, ValueError):  # some builtins have none: they are given everything
+            self._signature = None
+
+    def wants(self, boot: bytes, event: Event) -> bool:
+        """Whether it is to be called with `event`, which it then has had: never twice with one."""
+        if event.replayed:
+            until = self.heard_until.get(boot, event.number)
+            if not (self.replay and self.replayed_until.get(boot, 0) < event.number <= until):
+                return False
+        elif event.number <= self.heard_until.get(boot, 0):
+            return False
+        if not (self.pattern.matches(event.name) and is_meant(self.sender, event.sender)):
+            return False
+        if event.replayed:
+            self.replayed_until[boot] = event.number
+        return True
+
+    def call(self, event: Event) -> bool:
+        """Call the function with what it takes of `event`; log what goes wrong, loudly once.  Return whether it did."""
+        try:
+            args, kwargs = self._arguments(event)
+            self.fn(*args, **kwargs)
+        except Exception as error:
+            self._complain(event, error)
+            return False
+        return True
+
+    def _complain(self, event: Event, error: Exception) -> None:
+        level = logging.DEBUG if self._complained else logging.ERROR
+        self._complained = True
+        logger.log(
+            level,
+            "the handler %r of the event %r from %s failed: %s; the others were called all the same, and "
+            "further failures of this one are logged at level DEBUG",
+            self.fn,
+            event.name,
+            event.sender,
+            error,
+            exc_info=None if isinstance(error, Unfit) else error,
+        )
+
+    def _arguments(self, event: Event) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+        if self._signature is None:
+            return event.args, event.kwargs
+        return fitted(self._signature, event)
+
+
+class Unfit(TypeError):
+    """An event lacks an argument that a handler must have, or has one too many."""
+
+
+def fitted(signature: inspect.Signature, event: Event) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """Return the arguments of `event` that a function of this signature takes.
+
+    Parameters named `event` and `sender` are given the event and its sender, unless the event has
+    keyword arguments of these names.  Keyword arguments that it does not name are left out.
+    """
+    parameters = signature.parameters
+    given = {"event": event, "sender": event.sender, **event.kwargs}
+    bound = {p.name: given[p.name] for p in parameters.values() if p.kind in _NAMED and p.name in given}
+    free = [p.name for p in parameters.values() if p.kind in _IN_ORDER and p.name not in bound]
+    bound.update(zip(free, event.args, strict=False))
+    for parameter in parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            bound[parameter.name] = event.args[len(free) :]
+        elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            bound[parameter.name] = {name: value for name, value in event.kwargs.items() if name not in bound}
+        elif parameter.name not in bound and parameter.default is parameter.empty:
+            raise Unfit(f"the event has no argument for {parameter.name!r}")
+    takes_rest = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters.values())
+    if len(event.args) > len(free) and not takes_rest:
+        raise Unfit(f"the event has {len(event.args)} arguments, and it takes {len(free)}")
+    ordered = {name: bound[name] for name in parameters if name in bound}
+    made = inspect.BoundArguments(signature, ordered)
+    return made.args, made.kwargs
