@@ -45,7 +45,7 @@ class AsyncioMesh(LoopMesh):
         self._started, self._ended = asyncio.Event(), asyncio.Event()
         super().__init__(arguments)
         self._requests = Requests(self._calling.finished, self.options.value_bytes_max)
-        self._loop = LoopThread(self, lambda: self._call_soon(self._look))
+        self._loop = LoopThread(self, lambda: self._call_soon(self._has_stepped))
 
     async def _start(self) -> None:
         """Live, in a thread; return once caught up.  What its loop raises until then, this raises."""
@@ -59,7 +59,7 @@ class AsyncioMesh(LoopMesh):
         if self._loop.raised is not None:
             raise self._loop.raised
 
-    def _look(self) -> None:
+    def _has_stepped(self) -> None:
         """The thread has got further."""
         self._started.set()
         if self._loop.has_ended:
@@ -76,16 +76,20 @@ class AsyncioMesh(LoopMesh):
         if self.is_forked:
             self.retire()
             return
-        if not self._loop.has_ended:
-            self.linger_s = self.options.linger_s if linger_s is None else linger_s
-            self._loop.stop()
-            with suppress(TimeoutError):  # as in a script: a loop that does not end is left to itself, a daemon
-                async with asyncio.timeout(self.linger_s + ENDS_WITHIN_S):
-                    await self._ended.wait()
+        try:
+            if not self._loop.has_ended:
+                self.linger_s = self.options.linger_s if linger_s is None else linger_s
+                self._loop.stop()
+                with suppress(TimeoutError):  # as in a script: a loop that does not end is left to itself, a daemon
+                    async with asyncio.timeout(self.linger_s + ENDS_WITHIN_S):
+                        await self._ended.wait()
+        finally:
+            running = self._requests.cancel()
+        if running:
+            await asyncio.wait(running, timeout=ENDS_WITHIN_S)
         if self._loop.has_ended:
             self._loop.thread.join(ENDS_WITHIN_S)  # it has but to return
         # Listeners have been told everything: what wakes them was queued before the end was.
-        await self._requests.end(ENDS_WITHIN_S)
         atexit.unregister(self._leave)
 
     def _leave(self) -> None:

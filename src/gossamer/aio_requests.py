@@ -38,15 +38,14 @@ class Requests:
             self._withdrawn.add((boot, number))
             task.cancel()
 
-    async def end(self, seconds: float) -> None:
-        """Run no more; cancel what runs, and wait for it for so long."""
+    def cancel(self) -> set[asyncio.Task[None]]:
+        """Run no more; return what ran, which was cancelled."""
         self._is_over = True
         mine = asyncio.current_task()  # which may be one of these, closing its own mesh
         running = {task for task in self._tasks.values() if task is not mine}
         for task in running:
             task.cancel()
-        if running:
-            await asyncio.wait(running, timeout=seconds)
+        return running
 
     async def _run(self, request: Requested, service: Service) -> None:
         key = request.boot, request.number

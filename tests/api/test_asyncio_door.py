@@ -5,46 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import Any
 
 import pytest
 
 import gossamer
-from gossamer.aio import AsyncioMesh, opened
-from gossamer.handle import Arguments
 
 PATIENCE_S = 10.0
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Callable[[Awaitable[Any]], Any]:
-    """Run a coroutine in a new event loop of each kind that is here."""
-    make = None if request.param == "asyncio" else pytest.importorskip("uvloop").new_event_loop
-
-    def run(coroutine: Any) -> Any:
-        async def limited() -> Any:
-            async with asyncio.timeout(PATIENCE_S):
-                return await coroutine
-
-        with asyncio.Runner(loop_factory=make) as runner:
-            return runner.run(limited())
-
-    return run
-
-
-@pytest.fixture
-def enter(mesh_name: str, mesh_port: int, options: Any) -> Callable[..., AbstractAsyncContextManager[AsyncioMesh]]:
-    """Open this test's mesh in the running asyncio loop."""
-
-    def enter(nickname: str | None = None, **more: Any) -> AbstractAsyncContextManager[AsyncioMesh]:
-        return opened(
-            Arguments(**{"port": mesh_port, "options": options, "nickname": nickname, "name": mesh_name} | more)
-        )
-
-    return enter
 
 
 @pytest.fixture(autouse=True)
