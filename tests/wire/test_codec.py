@@ -16,7 +16,7 @@ from gossamer.crdt.vector_clock import VectorClock
 from gossamer.errors import Malformed
 from gossamer.wire.codec import decode_batch, decode_message, encode_batch, encode_message
 from gossamer.wire.framing import DATAGRAM_BODY_MAX
-from gossamer.wire.messages import Beacon, DeltaEnd, EncodedBatch, Kind, Known, Message, Peers, Repair
+from gossamer.wire.messages import Beacon, DeltaEnd, EncodedBatch, Introduce, Kind, Known, Message, Peers, Repair
 from gossamer.wire.strict import decode_strict
 
 
@@ -57,7 +57,6 @@ def test_the_bytes_that_a_batch_always_had_still_hold_its_writes(name):
 
 
 def test_every_kind_that_is_spoken_has_golden_bytes():
-
     assert {decode_strict(bytes.fromhex(golden))[0] for _, golden in GOLDEN.values()} == set(Kind)
 
 
@@ -79,6 +78,8 @@ def test_every_batch_survives_the_journey(batch):
 @given(messages, st.lists(st.text() | st.binary(), min_size=1, max_size=3))
 def test_what_a_newer_peer_adds_to_a_message_is_skipped(message, more):
     items = cbor2.loads(encode_message(message))
+    if isinstance(message, Introduce) and not message.events:
+        items.append(0)  # left out while nothing follows it
 
     assert same(decode_message(cbor2.dumps([*items, *more])), message)
 
@@ -100,6 +101,8 @@ def test_a_kind_that_only_newer_peers_know_is_skipped(kind, items):
 @given(messages, st.data())
 def test_a_message_that_lacks_an_item_is_refused(message, data):
     items = cbor2.loads(encode_message(message))
+    if isinstance(message, Introduce) and message.events:
+        items.pop()  # older peers do not say this
 
     with pytest.raises(Malformed):
         decode_message(cbor2.dumps(items[: data.draw(st.integers(1, len(items) - 1))]))

@@ -106,7 +106,7 @@ class Calling:
         if name in self.handlers:
             raise ValueError(f"{name!r} is served here already; unserve it first")
         self.handlers[name] = handler = Service(name, fn, at_once, waiting)
-        self._host.in_loop(lambda: self._offer(handler))
+        self._offer(handler)  # from this thread: whoever reads that we serve it may call before our loop goes round
         self.announce([name])
 
     def unserve(self, name: str | Callable[..., Any]) -> None:

@@ -39,14 +39,12 @@ and on the bytes of its columns, so it is made here, where the bytes are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import accumulate
 from operator import sub
 from typing import Any
 
-from ..crdt.clock import STAMP_MAX
 from ..crdt.dots import ORIGIN_BYTES, SEQUENCE_MAX, Dot, Origin
 from ..crdt.vector_clock import NO_TAG, VectorClock
 from ..crdt.writes import Batch, Held, Key
@@ -54,8 +52,6 @@ from ..errors import Malformed
 from .columns import batch_from_columns, encode_batch_columns, part_columns, part_from_columns
 from .heads import ARRAY, FALSE, NULL, TRUE, encode_bytes, encode_integer, encode_text, head
 from .messages import (
-    LEASE_MS_MAX,
-    TERMS_BYTES,
     Abort,
     Ask,
     Beacon,
@@ -88,13 +84,40 @@ from .messages import (
     VoteRequest,
     VoteReturn,
 )
+from .shapes import (
+    Shape,
+    is_addresses,
+    is_ballot,
+    is_boot,
+    is_boot_or_empty,
+    is_boots,
+    is_count,
+    is_difference,
+    is_digest,
+    is_distances,
+    is_dot,
+    is_duration_ms,
+    is_events,
+    is_flag,
+    is_id,
+    is_mode,
+    is_name,
+    is_ordinal,
+    is_origin,
+    is_pairs,
+    is_payload,
+    is_port,
+    is_sequence,
+    is_terms,
+    is_vector,
+    or_none,
+)
 from .strict import decode_strict, encode
 
 TAG_BYTES = len(NO_TAG)
 _BATCH = Kind.BATCH.value
 _BATCH_HEAD = head(ARRAY, 6) + encode_integer(_BATCH)
 _EVENTS_HEAD = head(ARRAY, 7) + encode_integer(Kind.EVENTS.value)
-NAME_CHARACTERS_MAX = 256
 
 
 def encode_batch(batch: Batch, previous_tag: bytes) -> EncodedBatch:
@@ -210,7 +233,7 @@ def decode_message(data: bytes) -> Message | None:
     if kind == _BATCH:
         return _encoded_batch(items, data)
     if kind == Kind.DELTA:
-        if len(items) < 3 or not _is_count(items[1]) or type(items[2]) is not bytes:
+        if len(items) < 3 or not is_count(items[1]) or type(items[2]) is not bytes:
             raise Malformed("a delta without exchange or columns")
         return DeltaPart(items[1], *part_from_columns(decode_strict(items[2])))
     shape = _SHAPES.get(kind)
@@ -234,7 +257,7 @@ def _encoded_batch(items: list[Any], data: bytes) -> EncodedBatch:
     if len(items) >= 6:
         _, origin, after, until, tag, columns = items[:6]
         if (
-            _is_origin(origin)
+            is_origin(origin)
             and type(after) is type(until) is int
             and 0 <= after < until <= SEQUENCE_MAX
             and type(tag) is type(columns) is bytes
@@ -269,126 +292,6 @@ def _vector(items: Any) -> VectorClock:
     )
 
 
-# -- what each item of a message must be ----------------------------------------------------------
-
-
-def _is_count(item: Any) -> bool:
-    return type(item) is int and 0 <= item < 1 << 64
-
-
-def _is_sequence(item: Any) -> bool:
-    return type(item) is int and 0 <= item <= SEQUENCE_MAX
-
-
-def _is_ballot(item: Any) -> bool:
-    return type(item) is int and 0 <= item <= STAMP_MAX
-
-
-def _is_duration_ms(item: Any) -> bool:
-    return type(item) is int and 0 <= item <= LEASE_MS_MAX
-
-
-def _is_flag(item: Any) -> bool:
-    return type(item) is bool
-
-
-def _is_port(item: Any) -> bool:
-    return type(item) is int and 0 <= item < 1 << 16
-
-
-def _is_name(item: Any) -> bool:
-    return type(item) is str and len(item) <= NAME_CHARACTERS_MAX
-
-
-def _is_bytes(length: int) -> Callable[[Any], bool]:
-    return lambda item: type(item) is bytes and len(item) == length
-
-
-def _is_payload(item: Any) -> bool:
-    return type(item) is bytes
-
-
-def _is_mode(item: Any) -> bool:
-    return type(item) is int and 0 <= item < 256
-
-
-def _is_difference(item: Any) -> bool:
-    return type(item) is int and -(1 << 31) <= item < 1 << 31
-
-
-def _or_none(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda item: item is None or check(item)
-
-
-_is_id = _is_bytes(16)
-_is_origin = _is_bytes(ORIGIN_BYTES)
-_is_boot = _is_bytes(12)
-_is_digest = _is_bytes(16)
-_is_terms = _is_bytes(TERMS_BYTES)
-
-
-def _is_boots(item: Any) -> bool:
-    return type(item) is list and len(item) <= 64 and all(map(_is_boot, item))
-
-
-def _is_boot_or_empty(item: Any) -> bool:
-    return item == b"" or _is_boot(item)
-
-
-def _is_vector(item: Any) -> bool:
-    if type(item) is not list or len(item) < 3:
-        return False
-    origins, sequences, tags = item[:3]
-    return (
-        type(origins) is type(tags) is bytes
-        and type(sequences) is list
-        and len(origins) == ORIGIN_BYTES * len(sequences)
-        and len(tags) == TAG_BYTES * len(sequences)
-        and all(type(n) is int and 0 < n <= SEQUENCE_MAX for n in sequences)
-    )
-
-
-def _is_distances(item: Any) -> bool:
-    return (
-        type(item) is list and all(type(n) is int and 0 < n <= SEQUENCE_MAX for n in item) and sum(item) <= SEQUENCE_MAX
-    )
-
-
-def _is_pairs(item: Any) -> bool:
-    return (
-        type(item) is list
-        and all(
-            type(pair) is list and len(pair) == 2 and _is_origin(pair[0]) and _is_sequence(pair[1]) for pair in item
-        )
-        and len(dict(item)) == len(item)
-    )
-
-
-def _is_addresses(item: Any) -> bool:
-    return (
-        type(item) is list
-        and len(item) <= 1024
-        and all(
-            type(entry) is list and len(entry) == 3 and _is_boot(entry[0]) and _is_name(entry[1]) and _is_port(entry[2])
-            for entry in item
-        )
-    )
-
-
-def _is_ordinal(item: Any) -> bool:
-    return type(item) is int and 0 < item <= SEQUENCE_MAX
-
-
-def _is_dot(item: Any) -> bool:
-    return type(item) is list and len(item) == 2 and _is_origin(item[0]) and _is_ordinal(item[1])
-
-
-def _is_events(item: Any) -> bool:
-    return type(item) is list and all(
-        type(event) is list and len(event) >= 2 and _is_name(event[0]) and type(event[1]) is bytes for event in item
-    )
-
-
 def _make_events(boot: bytes, first: int, needs: Any, items: list[Any], oldest: int, answer_wanted: bool) -> Events:
     if first + len(items) > SEQUENCE_MAX:
         raise Malformed("events beyond the last that there can be")
@@ -398,14 +301,6 @@ def _make_events(boot: bytes, first: int, needs: Any, items: list[Any], oldest: 
 
 def _make_peers(addresses: list[Any]) -> Peers:
     return Peers(tuple((boot, host, port) for boot, host, port in addresses))
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    make: Callable[..., Message]
-    checks: tuple[Callable[[Any], bool], ...]
-    later: tuple[Callable[[Any], bool], ...] = ()
-    """Items that were added after the first version: they may be absent."""
 
 
 def _make_beacon(*items: Any) -> Beacon:
@@ -425,65 +320,61 @@ def _make_end(exchange: int, parts: int, told: int, vector: Any, roster: bool, f
     return DeltaEnd(exchange, parts, told, _vector(vector[:3]), roster, dict(forgotten))
 
 
-_SHAPES: dict[int, _Shape] = {
-    Kind.BEACON: _Shape(
+_SHAPES: dict[int, Shape] = {
+    Kind.BEACON: Shape(
         _make_beacon,
         (
-            _is_id,
-            _is_port,
-            _or_none(_is_origin),
-            _is_sequence,
-            _is_digest,
-            _or_none(_is_digest),
-            _is_count,
-            _is_boots,
-            _is_flag,
-            _is_count,
-            _is_count,
-            _is_count,
+            is_id,
+            is_port,
+            or_none(is_origin),
+            is_sequence,
+            is_digest,
+            or_none(is_digest),
+            is_count,
+            is_boots,
+            is_flag,
+            is_count,
+            is_count,
+            is_count,
         ),
     ),
-    Kind.INTRODUCE: _Shape(
+    Kind.INTRODUCE: Shape(
         Introduce,
         (
-            _is_id,
-            _or_none(_is_origin),
-            _is_name,
-            _is_port,
-            _is_flag,
-            _is_count,
-            _is_port,
-            _is_boot_or_empty,
+            is_id,
+            or_none(is_origin),
+            is_name,
+            is_port,
+            is_flag,
+            is_count,
+            is_port,
+            is_boot_or_empty,
         ),
-        (_is_sequence,),
+        (is_sequence,),
     ),
-    Kind.REPAIR: _Shape(Repair, (_is_origin, _is_sequence, _is_sequence)),
-    Kind.PING: _Shape(Ping, (_is_count, _is_boot)),
-    Kind.PONG: _Shape(Pong, (_is_count, _is_count)),
-    Kind.PING_REQUEST: _Shape(PingRequest, (_is_count, _is_boot, _is_name, _is_port)),
-    Kind.GOODBYE: _Shape(Goodbye, (_or_none(_is_origin), _is_sequence)),
-    Kind.KNOWN: _Shape(_make_known, (_is_count, _is_vector, _or_none(_is_digest), _is_flag)),
-    Kind.ROSTER: _Shape(_make_roster, (_is_count, _is_origin, _is_distances)),
-    Kind.DELTA_END: _Shape(_make_end, (_is_count, _is_count, _is_count, _is_vector, _is_flag, _is_pairs)),
-    Kind.SETTLED_QUERY: _Shape(SettledQuery, (_is_origin, _is_sequence)),
-    Kind.SETTLED: _Shape(Settled, (_is_origin, _is_sequence)),
-    Kind.ABORT: _Shape(Abort, (_is_count, _is_flag)),
-    Kind.PEERS: _Shape(_make_peers, (_is_addresses,)),
-    Kind.EVENTS: _Shape(_make_events, (_is_boot, _is_ordinal, _or_none(_is_dot), _is_events, _is_ordinal, _is_flag)),
-    Kind.EVENTS_REPAIR: _Shape(EventsRepair, (_is_boot, _is_sequence, _is_sequence)),
-    Kind.CALL: _Shape(Call, (_is_count, _is_count, _is_name, _is_payload, _is_count)),
-    Kind.REPLY: _Shape(Reply, (_is_count, _is_mode, _is_payload)),
-    Kind.CANCEL: _Shape(Cancel, (_is_count,)),
-    Kind.TALK: _Shape(Talk, (_is_count,)),
-    Kind.ASK: _Shape(Ask, (_is_mode, _is_name, _is_difference, _is_flag, _is_flag)),
-    Kind.GRANT: _Shape(Grant, (_is_mode, _is_name, _is_count, _is_count, _is_count, _is_payload)),
-    Kind.TAKEN: _Shape(Taken, (_is_mode, _is_name, _is_count, _is_count, _is_flag)),
-    Kind.LEVEL: _Shape(Level, (_is_mode, _is_name, _is_count)),
-    Kind.VOTE_REQUEST: _Shape(
-        VoteRequest, (_is_name, _is_name, _is_terms, _is_count, _is_count, _is_ballot, _is_duration_ms)
-    ),
-    Kind.VOTE: _Shape(
-        Vote, (_is_name, _is_name, _is_count, _is_count, _is_flag, _is_ballot, _is_duration_ms, _is_name)
-    ),
-    Kind.VOTE_RETURN: _Shape(VoteReturn, (_is_name, _is_count, _is_ballot)),
+    Kind.REPAIR: Shape(Repair, (is_origin, is_sequence, is_sequence)),
+    Kind.PING: Shape(Ping, (is_count, is_boot)),
+    Kind.PONG: Shape(Pong, (is_count, is_count)),
+    Kind.PING_REQUEST: Shape(PingRequest, (is_count, is_boot, is_name, is_port)),
+    Kind.GOODBYE: Shape(Goodbye, (or_none(is_origin), is_sequence)),
+    Kind.KNOWN: Shape(_make_known, (is_count, is_vector, or_none(is_digest), is_flag)),
+    Kind.ROSTER: Shape(_make_roster, (is_count, is_origin, is_distances)),
+    Kind.DELTA_END: Shape(_make_end, (is_count, is_count, is_count, is_vector, is_flag, is_pairs)),
+    Kind.SETTLED_QUERY: Shape(SettledQuery, (is_origin, is_sequence)),
+    Kind.SETTLED: Shape(Settled, (is_origin, is_sequence)),
+    Kind.ABORT: Shape(Abort, (is_count, is_flag)),
+    Kind.PEERS: Shape(_make_peers, (is_addresses,)),
+    Kind.EVENTS: Shape(_make_events, (is_boot, is_ordinal, or_none(is_dot), is_events, is_ordinal, is_flag)),
+    Kind.EVENTS_REPAIR: Shape(EventsRepair, (is_boot, is_sequence, is_sequence)),
+    Kind.CALL: Shape(Call, (is_count, is_count, is_name, is_payload, is_count)),
+    Kind.REPLY: Shape(Reply, (is_count, is_mode, is_payload)),
+    Kind.CANCEL: Shape(Cancel, (is_count,)),
+    Kind.TALK: Shape(Talk, (is_count,)),
+    Kind.ASK: Shape(Ask, (is_mode, is_name, is_difference, is_flag, is_flag)),
+    Kind.GRANT: Shape(Grant, (is_mode, is_name, is_count, is_count, is_count, is_payload)),
+    Kind.TAKEN: Shape(Taken, (is_mode, is_name, is_count, is_count, is_flag)),
+    Kind.LEVEL: Shape(Level, (is_mode, is_name, is_count)),
+    Kind.VOTE_REQUEST: Shape(VoteRequest, (is_name, is_name, is_terms, is_count, is_count, is_ballot, is_duration_ms)),
+    Kind.VOTE: Shape(Vote, (is_name, is_name, is_count, is_count, is_flag, is_ballot, is_duration_ms, is_name)),
+    Kind.VOTE_RETURN: Shape(VoteReturn, (is_name, is_count, is_ballot)),
 }
