@@ -9,7 +9,7 @@ from contextlib import suppress
 from .aio_waiting import within
 from .errors import MeshTimeout
 from .protocol.effects import Requested
-from .views.services import Service, outcome_of
+from .views.services import GRACE_S, Service, outcome_of
 
 Finished = Callable[[Requested, int, bytes], None]
 
@@ -52,7 +52,7 @@ class Requests:
         outcome = outcome_of(MeshTimeout("nobody waited for it any more"))
         try:
             with suppress(TimeoutError):  # ours: that of a service is its outcome
-                async with within(request.within_s):
+                async with within(request.within_s + GRACE_S):
                     outcome = await service.run_in_loop(request.arguments, self._bytes_max)
         except asyncio.CancelledError:
             if key not in self._withdrawn:  # by the program itself

@@ -18,7 +18,7 @@ from .options import Options
 from .protocol.effects import Requested, Withdrawn
 from .settings import arguments_of
 from .views.changes import Change, Pattern
-from .views.services import Service, outcome_of
+from .views.services import GRACE_S, Service, outcome_of
 from .views.watchers import Feed
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ class Mesh(LoopMesh):
 
     async def _handle(self, request: Requested, handler: Service) -> None:
         scope = self._scopes[request.boot, request.number] = trio.CancelScope(
-            deadline=trio.current_time() + request.within_s
+            deadline=trio.current_time() + request.within_s + GRACE_S
         )
         outcome = outcome_of(MeshTimeout("nobody waited for it any more"))
         try:

@@ -9,6 +9,11 @@ from contextvars import ContextVar
 import pytest
 
 import gossamer
+from gossamer.aio_requests import Requests
+from gossamer.aio_waiting import Waiter
+from gossamer.protocol.effects import ReplyOutcome, Requested
+from gossamer.views.services import GRACE_S, Service
+from gossamer.wire.values import decode_value, encode_value
 
 
 def test_an_asyncio_program_and_a_script_call_each_other_both_ways(run, enter, script):
@@ -202,12 +207,67 @@ def test_a_service_may_close_its_own_mesh(run, enter):
             @bob.serve
             async def stop():
                 await bob.close()
+                stopped.set_result("by itself")
 
+            stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
             with pytest.raises(gossamer.PeerLost):
                 await ada.call("stop", timeout=10)
+            assert await stopped == "by itself"
         with pytest.raises(gossamer.MeshClosed):
             await ada.call("stop")
         with pytest.raises(gossamer.MeshClosed):
             ada.serve("x", print)
 
     run(program())
+
+
+def test_nothing_is_started_once_the_end_has_begun_nor_stopped_that_has_ended(run):
+    async def program():
+        started, finished = [], asyncio.Queue()
+        requests = Requests(lambda request, outcome, payload: finished.put_nowait(outcome), 1000)
+        service = Service("n", lambda: started.append(1), 1, 1)
+        request = Requested(b"boot", 1, "n", encode_value(((), {})), float("inf"))
+        requests.start(request, service)
+        outcome = await finished.get()
+        requests.stop(b"boot", 1)
+        assert requests.cancel() == set()
+        requests.start(request, service)
+        assert requests.cancel() == set()
+        return started, outcome, finished.empty()
+
+    assert run(program()) == ([1], ReplyOutcome.RETURNED.value, True)
+
+
+def test_a_service_whose_caller_is_out_of_reach_is_cancelled_when_nobody_can_wait_any_more(run):
+    async def program():
+        finished = asyncio.Queue()
+        requests = Requests(lambda request, outcome, payload: finished.put_nowait(decode_value(payload)), 1000)
+        service = Service("n", asyncio.Event().wait, 1, 1)
+        requests.start(Requested(b"boot", 1, "n", encode_value(((), {})), -GRACE_S), service)
+        return await finished.get()
+
+    assert run(program()) == ("MeshTimeout", "nobody waited for it any more")
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_whoever_waits_is_cancelled_or_has_what_was_taken_for_it(run, turns):
+    async def program():
+        taken = []
+        waiter = Waiter()
+        task = asyncio.create_task(waiter.wait(lambda: bool(taken.append(1) or True), None))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        return bool(taken) != task.cancelled()
+
+    assert run(program())
+
+
+def test_whoever_waits_looks_once_more_when_time_is_up(run):
+    async def program():
+        looks = []
+        found = await Waiter().wait(lambda: bool(looks.append(1) or len(looks) == 2), 0.001)
+        return found, await Waiter().wait(lambda: False, 0), await Waiter().wait(lambda: True, float("inf"))
+
+    assert run(program()) == (True, False, True)
