@@ -1,17 +1,29 @@
-"""A display to draw on that nobody sees: Xvfb, one for a run of tests."""
+"""A display to draw on that nobody sees: Xvfb, one for each process of a run of tests."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 
 @contextmanager
 def a_display() -> Iterator[str]:
-    """Start Xvfb on a free display and give its name; it says itself which is free, once it listens."""
+    """Give the name of this process's display.
+
+    It outlives whoever asks: Tk keeps its connection when its windows are gone, and ends the whole process,
+    without a word, once that breaks.
+    """
+    yield _started()
+
+
+@cache
+def _started() -> str:
+    """Start Xvfb on a free display; it says itself which is free, once it listens."""
     reading, writing = os.pipe()
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(writing), "-screen", "0", "640x480x24", "-nolisten", "tcp"],
@@ -20,10 +32,13 @@ def a_display() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     os.close(writing)
-    try:
-        with open(reading, encoding="ascii") as said:
-            yield ":" + said.readline().strip()
-    finally:
+    atexit.register(_end, server, os.getpid())
+    with open(reading, encoding="ascii") as said:
+        return ":" + said.readline().strip()
+
+
+def _end(server: subprocess.Popen[bytes], owner: int) -> None:
+    if os.getpid() == owner:  # and no fork of it
         server.terminate()
         server.wait(10)
 
