@@ -28,8 +28,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "surroundings": {"net"},
     "arguments": {"net", "surroundings", "wire"},
     "boot": {"arguments", "net", "protocol", "wire"},
-    "peers": {"protocol", "crdt"},
-    "status": {"peers", "protocol"},
+    "peers": {"protocol", "crdt", "views"},
+    "status": {"peers", "protocol", "views"},
     "talking": {"arguments", "net", "peers", "protocol", "views"},
     "handle": {
         "talking",
@@ -50,12 +50,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "living": {"handle", "net"},
     "threads": {"handle", "living"},
     "loop_events": {"views"},
+    "loop_mesh": {"handle", "talking", "loop_events", "views"},
     "blocking_events": {"views"},
     "mesh": {
         "handle",
         "talking",
         "living",
         "loop_events",
+        "loop_mesh",
         "settings",
         "net",
         "store",
@@ -65,7 +67,20 @@ MAY_IMPORT: dict[str, set[str]] = {
         "crdt",
     },
     "blocking": {"blocking_events", "handle", "talking", "settings", "threads", "protocol", "views"},
-    "aio": {"mesh", "handle", "living", "settings", "views"},
+    "aio_waiting": set(),
+    "aio_requests": {"aio_waiting", "protocol", "views"},
+    "aio_changes": {"aio_waiting", "views"},
+    "aio": {
+        "aio_changes",
+        "aio_requests",
+        "aio_waiting",
+        "handle",
+        "loop_mesh",
+        "protocol",
+        "settings",
+        "threads",
+        "views",
+    },
     "diagnose": {"handle", "settings", "blocking", "mesh", "net", "wire"},
     "simulation": {
         "protocol",
@@ -117,7 +132,7 @@ ONLY_IN = {
     "cryptography": {"wire", "net.certificates"},
     "sqlite3": {"store"},
     "mmap": {"cache"},
-    "rich": {"cli"},
+    "rich": {"cli", "views.shown"},
 }
 
 

@@ -20,8 +20,8 @@ SIGNATURES = {
     ),
     "register": "(cls: 'T', name: 'str | None' = None) -> 'T'",
 }
-DOORS = ("join", "open_mesh")
-HANDLES = ("BlockingMesh", "Mesh")
+DOORS = (gossamer.join, gossamer.open_mesh, gossamer.aio.open_mesh)
+HANDLES = (gossamer.BlockingMesh, gossamer.Mesh, gossamer.aio.AsyncioMesh)
 OF_A_MESH = {
     "set": "(self, key, value, *, ttl=None, force=False)",
     "batch": "(self)",
@@ -79,27 +79,31 @@ def test_every_public_name_exists_and_no_other_is_promised():
         gossamer.nonsense
 
 
-def test_both_doors_take_the_same_arguments():
-    parameters = [list(inspect.signature(getattr(gossamer, door)).parameters.values()) for door in DOORS]
+def test_all_doors_take_the_same_arguments():
+    parameters = [list(inspect.signature(door).parameters.values()) for door in DOORS]
 
-    assert parameters[0] == parameters[1]
+    assert parameters[0] == parameters[1] == parameters[2]
     assert str(inspect.signature(gossamer.join)).startswith(SIGNATURES["join"])
 
 
 @pytest.mark.parametrize("handle", HANDLES)
 @pytest.mark.parametrize("method", OF_A_MESH)
 def test_both_kinds_of_mesh_have_each_method(handle, method):
-    assert shape_of(getattr(getattr(gossamer, handle), method)) == OF_A_MESH[method]
+    assert shape_of(getattr(handle, method)) == OF_A_MESH[method]
 
 
 @pytest.mark.parametrize("handle", HANDLES)
 @pytest.mark.parametrize("name", PROPERTIES)
 def test_both_kinds_of_mesh_have_each_property(handle, name):
-    assert isinstance(inspect.getattr_static(getattr(gossamer, handle), name), property)
+    assert isinstance(inspect.getattr_static(handle, name), property)
 
 
 def test_what_is_public_is_documented():
     lacking = [name for name in gossamer.__all__ if not inspect.getdoc(getattr(gossamer, name))]
+    for name in ("AsyncioMesh", "AsyncioChanges", "open_mesh"):
+        found = getattr(gossamer.aio, name)
+        members = [member for key, member in vars(found).items() if not key.startswith("_") and callable(member)]
+        lacking += [each for each in (found, *members) if not inspect.getdoc(each)]
     for name, cls in inspect.getmembers(gossamer, inspect.isclass):
         for member, found in vars(cls).items() if name in gossamer.__all__ else ():
             is_shown = not member.startswith("_") and (callable(found) or isinstance(found, property))
@@ -226,6 +230,15 @@ async def program() -> None:
         async with mesh.quorum_lease("leader", voters=["ada"]) as lease:
             assert_type(lease, gossamer.AsyncLease)
             assert_type(await lease.renew(), bool)
+        async with mesh.changes() as changes:
+            async for change in changes:
+                assert_type(change.local, bool)
+
+
+async def asyncio_program() -> None:
+    async with gossamer.aio.open_mesh("lab", secret="x") as mesh:
+        assert_type(mesh, gossamer.aio.AsyncioMesh)
+        assert_type(await mesh.wait(lambda m: m.name), str)
         async with mesh.changes() as changes:
             async for change in changes:
                 assert_type(change.local, bool)

@@ -221,6 +221,7 @@ OBJECTS: dict[type, tuple[str, ...]] = {
     gossamer.AsyncLease: ("acquire", "renew", "keep", "wait_lost"),
     gossamer.Fenced: ("put", "remove", "update", "adopt", "token", "snapshot"),
 }
+BINDINGS = {"tkinter": ("tk_var", "tk_text"), "qt": ("MeshSignals",)}
 WAITING = ("changes", "wait", "settled", "call", "gather", "channel", "close")
 CHANNEL = ("send", "drain", "get", "taking", "check", "subscribe", "unfinished", "name", "mode", "close")
 VALUES = ("Change", "Entry", "Event", "Gathered", "Peer", "Status", "PeerStatus", "Unknown")
@@ -243,15 +244,15 @@ def api_page() -> list[str]:
             if hasattr(cls, name):
                 lines += described_member(name, inspect.getattr_static(cls, name))
     lines += ["## Changes", "", paragraph(inspect.getdoc(BlockingChanges) or ""), ""]
-    lines += ["In trio, `async with` and `async for` take the place of `with` and `for`.", ""]
+    lines += ["In trio and asyncio, `async with` and `async for` take the place of `with` and `for`.", ""]
     for name in ("conflated", "close"):
         lines += described_member(name, inspect.getattr_static(Changes, name))
     lines += ["## Events", "", paragraph(inspect.getdoc(BlockingEvents) or ""), ""]
-    lines += ["This is `mesh.events`. In trio, `wait_for` and `confirmed` are awaited.", ""]
+    lines += ["This is `mesh.events`. In trio and asyncio, `wait_for` and `confirmed` are awaited.", ""]
     for name in EVENTS:
         if hasattr(BlockingEvents, name):
             lines += described_member(name, inspect.getattr_static(BlockingEvents, name))
-    lines += ["In trio:", ""]
+    lines += ["In trio and asyncio:", ""]
     lines += described_member("emit", inspect.getattr_static(Events, "emit"))
     lines += ["### A stream of events", "", paragraph(inspect.getdoc(BlockingEventStream) or ""), ""]
     for name in ("get", "missed", "close"):
@@ -267,7 +268,38 @@ def api_page() -> list[str]:
             lines += described_member(name, inspect.getattr_static(cls, name))
     for name in VALUES:
         lines += described_value(getattr(gossamer, name))
+    return lines + asyncio_section() + bindings_section()
+
+
+def asyncio_section() -> list[str]:
+    """The door of asyncio: a module of its own."""
+    lines = ["## gossamer.aio", "", paragraph(inspect.getdoc(gossamer.aio) or ""), ""]
+    lines += described_function(gossamer.aio.open_mesh, "gossamer.aio.open_mesh", "###")
+    lines += ["### AsyncioMesh", "", paragraph(inspect.getdoc(gossamer.aio.AsyncioMesh) or ""), ""]
+    for name in WAITING:
+        lines += described_member(name, inspect.getattr_static(gossamer.aio.AsyncioMesh, name))
     return lines
+
+
+def bindings_section() -> list[str]:
+    """What binds a mesh to a window: read, not imported, for Tk and Qt may be missing where this runs."""
+    lines = ["## gossamer.contrib", "", "For windows: see [how to](../how-to/use-in-guis-and-notebooks.md).", ""]
+    for module, names in BINDINGS.items():
+        source = (Path(gossamer.__file__).parent / "contrib" / f"{module}.py").read_text(encoding="utf-8")
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in names:
+                made = [item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"]
+                taken = parameters(node if isinstance(node, ast.FunctionDef) else made[0])
+                lines += [f"### `gossamer.contrib.{module}.{node.name}({taken})`", ""]
+                lines += [paragraph(ast.get_docstring(node) or ""), ""]
+    return lines
+
+
+def parameters(function: ast.FunctionDef) -> str:
+    """Return the parameters of a function that is not imported, and their defaults, without types."""
+    for argument in (*function.args.args, *function.args.kwonlyargs):
+        argument.annotation = None
+    return ast.unparse(function.args).removeprefix("self, ")
 
 
 def described_member(name: str, member: Any) -> list[str]:

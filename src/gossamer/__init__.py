@@ -5,7 +5,7 @@
     with gossamer.join("lab") as mesh:
         mesh["bench/3/temp"] = 21.5
 
-See `join` (scripts) and `open_mesh` (trio).  Importing this imports nothing heavy: names
+See `join` (scripts), `open_mesh` (trio) and `aio.open_mesh` (asyncio).  Importing this imports nothing heavy: names
 are loaded when they are first used (PEP 562).
 """
 
@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import aio as aio
     from .blocking import BlockingMesh, join
     from .errors import (
         ChannelEmpty,
@@ -117,6 +118,8 @@ _HOMES = {
     "views.value": ("Value",),
     "wire.registered": ("Unknown", "register"),
 }
+_ROOMS = ("aio",)
+"""Modules that are public as they are: `gossamer.aio.open_mesh`."""
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 logging.getLogger("gossamer").addHandler(logging.NullHandler())  # a program that wants our log says so
@@ -177,6 +180,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f".{name}", __name__)
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'gossamer' has no attribute {name!r}")
@@ -186,4 +191,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*globals(), *__all__, *_ROOMS})

@@ -185,8 +185,8 @@ class BlockingMesh(MeshHandle):
         started at most once: if whoever was asked goes away, another is asked only if the first cannot
         have begun, or the call is `idempotent`.  Raises RemoteError with what the service
         raised; NoService if nobody serves it; ServiceBusy; PeerLost if nobody can tell whether it was done;
-        MeshTimeout after `timeout` seconds (None: never), and then a service in a trio
-        program is cancelled, while one in a script goes on and its result is dropped.
+        MeshTimeout after `timeout` seconds (None: never), and then a service in a trio or
+        asyncio program is cancelled, while one in a script goes on and its result is dropped.
         """
         waiter = self._new_waiter("call")
         self._before_use()

@@ -14,7 +14,7 @@
     |- MeshTimeout       TimeoutError      what was waited for did not happen in time
     |- WrongThread       RuntimeError      a blocking call where blocking would wait for itself
     |- ObjectGone        LookupError       an object that was deleted
-    |- ForkedMesh        RuntimeError      a trio mesh that a fork left without its loop
+    |- ForkedMesh        RuntimeError      a trio or asyncio mesh that a fork left without its loop
     |- RemoteError       RuntimeError      what a service raised in another program
     |- NoService         LookupError       nobody serves what was called
     |- ServiceBusy       RuntimeError      a service has too many requests already
@@ -90,7 +90,7 @@ class WrongThread(GossamerError, RuntimeError):
 
 
 class ForkedMesh(GossamerError, RuntimeError):
-    """A trio mesh was used in a forked child, where its event loop does not run."""
+    """A trio or asyncio mesh was used in a forked child, where its event loop does not run."""
 
 
 class RemoteError(GossamerError, RuntimeError):

@@ -1,6 +1,6 @@
 """What every door of a mesh has in common: the mapping, who is there, who listens.
 
-`Mesh` (trio) and `BlockingMesh` (scripts) add what waits, each in its own way.
+`Mesh` (trio), `AsyncioMesh` and `BlockingMesh` (scripts) add what waits, each in its own way.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, TypeVar, overload
 
 from .arguments import Arguments
@@ -21,11 +22,13 @@ from .forking import tell_of_forks
 from .peers import Directory, Peer
 from .protocol.effects import TRAFFIC, ClockSkew, Forked, Joined, Left, Notice, Rejoined
 from .protocol.ledger import Ledger
-from .status import PeerStatus, Status, peer_statuses, unsent, why
+from .status import TITLE_MAX, PeerStatus, Status, peer_statuses, unsent, why
 from .talking import TalkingMesh
+from .views.brief import shortened
 from .views.changes import Change
 from .views.emitter import Emitter, Station
 from .views.listeners import ANY_KEY, Listeners
+from .views.shown import Table
 from .views.watchers import Feed, Watchers
 
 logger = logging.getLogger("gossamer.mesh")
@@ -303,6 +306,10 @@ class MeshHandle(TalkingMesh):
         counts |= {field.replace("_", " "): getattr(network, field) for field in network.__slots__}
         counts |= {f"refused: {reason}": n for reason, n in dict(self.driver.refused).items()}
         return counts | dict(replica.counts)
+
+    def _table(self) -> Table:
+        table = super()._table()
+        return replace(table, title=shortened(f"{table.title}, {self.status().why}", TITLE_MAX))
 
     def foreign(self) -> dict[tuple[str, str], int]:
         """Return how many datagrams came from other meshes, by (tag, host)."""

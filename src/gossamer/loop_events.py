@@ -1,43 +1,34 @@
-"""`mesh.events` in a trio program: what waits is awaited."""
+"""`mesh.events` in a program of trio or asyncio: what waits is awaited."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol, TypeVar
 
-import trio
-
 from .errors import MeshTimeout
 from .views.changes import Pattern
+from .views.channel import AsyncWaiter
 from .views.emitter import Emitter, Station
 from .views.events import Event, EventFeed, is_meant
 
 T = TypeVar("T")
 
 
-class Ringing(Protocol):
-    """What wakes a task, rung from any thread."""
-
-    def ring(self) -> None:
-        """Let `rung` return soon."""
-
-    async def rung(self) -> None:
-        """Wait until it has been rung."""
-
-
 class LoopDoor(Protocol):
-    """What waiting needs of a mesh in a trio program."""
+    """What waiting needs of a mesh in an event loop."""
 
     _closed: bool
 
-    def _bell(self) -> Ringing: ...
+    def _new_waiter(self, what: str) -> AsyncWaiter: ...
+
+    def in_loop(self, fn: Callable[[], object]) -> None:
+        """Run `fn` in the loop of the mesh, and then whatever the replica asks for."""
 
     async def _until(self, ready: Callable[[], T], timeout: float | None, what: Callable[[], str]) -> T: ...
 
 
 class Events(Emitter):
-    """The events of a mesh in a trio program.  `emit` is for any thread; handlers run in the loop, and are short."""
+    """The events of a mesh in an event loop.  `emit` is for any thread; handlers run in the loop, and are short."""
 
     def __init__(self, station: Station, mesh: LoopDoor) -> None:
         super().__init__(station)
@@ -52,7 +43,7 @@ class Events(Emitter):
         """
         if timeout is not None:
             raise TypeError(
-                "in trio, emit never waits: emit without timeout, then `await mesh.events.confirmed(timeout)`"
+                "in an event loop, emit never waits: emit without timeout, then `await mesh.events.confirmed(timeout)`"
             )
         self._emit(name, args, kwargs, sender)
         return True
@@ -65,8 +56,7 @@ class Events(Emitter):
         if not number:
             return True
         question = emissions.question(number)
-        emissions.ask_confirmed(question, self._station.now())
-        self._station.perform()
+        self._mesh.in_loop(lambda: emissions.ask_confirmed(question, self._station.now()))
         try:
             await self._mesh._until(
                 lambda: not emissions.unconfirmed(question), timeout, lambda: f"event {number} to be had"
@@ -74,7 +64,7 @@ class Events(Emitter):
         except MeshTimeout:
             return False
         finally:
-            emissions.forget_question(question)
+            self._mesh.in_loop(lambda: emissions.forget_question(question))
         return True
 
     async def wait_for(
@@ -107,8 +97,8 @@ class EventStream:
 
     def __init__(self, events: Events, mesh: LoopDoor, pattern: str, sender: Any) -> None:
         self._events, self._mesh, self._sender = events, mesh, sender
-        self._bell = mesh._bell()
-        self._feed = EventFeed(events._lock, self._bell.ring, Pattern(pattern).matches)
+        self._waiter = mesh._new_waiter("stream")
+        self._feed = EventFeed(events._lock, self._waiter.wake, Pattern(pattern).matches)
         events.watch(self._feed)
 
     @property
@@ -118,10 +108,10 @@ class EventStream:
 
     async def get(self, timeout: float | None = None) -> Event:
         """Return the next event; raise MeshTimeout if none comes within `timeout` seconds, or the stream ends."""
-        with trio.move_on_after(math.inf if timeout is None else timeout):
-            async for event in self:
-                return event
-        raise MeshTimeout("no such event came" + ("" if timeout is None else f" within {timeout:g} s"))
+        event = await self._next(timeout)
+        if event is None:
+            raise MeshTimeout("no such event came" + ("" if timeout is None else f" within {timeout:g} s"))
+        return event
 
     async def __aenter__(self) -> EventStream:
         return self
@@ -132,18 +122,35 @@ class EventStream:
     def close(self) -> None:
         """Listen no more."""
         self._events.unwatch(self._feed)
-        self._bell.ring()
+        self._waiter.wake()
 
     def __aiter__(self) -> AsyncIterator[Event]:
         return self
 
     async def __anext__(self) -> Event:
-        await trio.lowlevel.checkpoint()
-        while True:
-            while (raw := self._feed.take()) is not None:
-                event = self._events.event(raw)
-                if event is not None and is_meant(self._sender, event.sender):
-                    return event
-            if self._mesh._closed or not self._events.is_watched_by(self._feed):
-                raise StopAsyncIteration
-            await self._bell.rung()
+        event = await self._next(None)
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+    async def _next(self, timeout: float | None) -> Event | None:
+        """Return the next event; None if there is none within `timeout` seconds, or before the stream ends."""
+        found: list[Event] = []
+
+        def ready() -> bool:
+            event = self._take()
+            found.extend([] if event is None else [event])
+            return bool(found) or self._has_ended()
+
+        await self._waiter.wait(ready, timeout)
+        return found[0] if found else None
+
+    def _take(self) -> Event | None:
+        while (raw := self._feed.take()) is not None:
+            event = self._events.event(raw)
+            if event is not None and is_meant(self._sender, event.sender):
+                return event
+        return None
+
+    def _has_ended(self) -> bool:
+        return self._mesh._closed or not self._events.is_watched_by(self._feed)

@@ -9,12 +9,13 @@ from .crdt.dots import Origin
 from .protocol.effects import Presence
 from .protocol.membership import Member
 from .protocol.replica import Replica
+from .views.shown import ShownAsLine
 
 SHORT_HEX_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(ShownAsLine):
     """A participant as others see it.  Two are equal if they are the same run of the same program."""
 
     name: str

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from .peers import Directory, Peer
 from .protocol.effects import Presence
 from .protocol.membership import Member
+from .views.brief import shortened
+from .views.shown import ROWS_MAX, ShownAsTable, Table
+
+TITLE_MAX = 300
+"""Characters of what people are shown above the peers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class PeerStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class Status(ShownAsTable):
     """How a mesh is doing, as this peer sees it."""
 
     name: str
@@ -47,6 +52,17 @@ class Status:
     peers: tuple[PeerStatus, ...]
     why: str
     """In words: alone, in step, or behind whom."""
+
+    def _table(self) -> Table:
+        rows = [
+            (shortened(row.peer.name), row.presence, f"{row.last_heard_s:.1f} s ago", shortened(row.why))
+            for row in self.peers[:ROWS_MAX]
+        ]
+        counted = f"{self.keys:,} keys, {self.conflicts:,} conflicts"
+        title = f"{self.name!r}, as {self.me.name!r} sees it: {counted}, {self.why}"
+        return Table(
+            shortened(title, TITLE_MAX), ("peer", "presence", "heard", "how it is"), rows, len(self.peers) - len(rows)
+        )
 
 
 def peer_statuses(directory: Directory, now: float) -> tuple[PeerStatus, ...]:

@@ -68,7 +68,7 @@ class TalkingMesh(MeshWithObjects):
         Arguments and result are values, as in the mapping (containers arrive frozen); what
         `fn` raises, its caller gets as `RemoteError`.  `at_once` requests run together and `waiting` more wait;
         the rest is refused.  In a script `fn` runs on worker threads and may itself call; in
-        trio it may be async, runs in the loop, and is cancelled when its caller gives up.
+        trio and asyncio it may be async, runs in the loop, and is cancelled when its caller gives up.
         Raises ValueError if the name is served here already.
         """
         if not isinstance(name, str) and callable(name) and fn is None:

@@ -45,8 +45,10 @@ def wait_for(event: threading.Event, seconds: float | None = None) -> bool:
 class LoopThread:
     """Runs one life of a mesh in a trio loop."""
 
-    def __init__(self, handle: MeshHandle) -> None:
+    def __init__(self, handle: MeshHandle, on_step: Callable[[], object] = lambda: None) -> None:
+        """`on_step` is called in the thread when the mesh has caught up, and when it has ended."""
         self._handle = handle
+        self._on_step = on_step
         self._ready = threading.Event()
         self._ended = threading.Event()
         self._raised: BaseException | None = None
@@ -81,6 +83,11 @@ class LoopThread:
         """Whether nothing runs any more."""
         return self._ended.is_set()
 
+    @property
+    def raised(self) -> BaseException | None:
+        """By what the loop ended, if by an error."""
+        return self._raised
+
     def _run(self) -> None:
         try:
             trio.run(self._live)
@@ -92,14 +99,17 @@ class LoopThread:
             self._handle.retire()
             self._ended.set()
             self._ready.set()
+            self._on_step()
 
     async def _live(self) -> None:
         self._token = trio.lowlevel.current_trio_token()
         with self._scope:
             if self._stopping:  # before anybody could tell us through the token
+                self._handle.dispose()
                 return
             async with living(self._handle):
                 self._ready.set()
+                self._on_step()
                 await trio.sleep_forever()
 
 

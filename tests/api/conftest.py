@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import queue
@@ -10,15 +11,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
 
+from gossamer.aio import AsyncioMesh, opened
+from gossamer.handle import Arguments
 from gossamer.net.faults import FaultyNetwork
 from gossamer.options import Options
+
+ASYNCIO_PATIENCE_S = 20.0
 
 PRELUDE = """\
 import os, signal, sys, threading, time
@@ -147,3 +153,31 @@ def faults() -> Faults:
 def stopwatch() -> Callable[[], float]:
     started = time.monotonic()
     return lambda: time.monotonic() - started
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Callable[[Awaitable[Any]], Any]:
+    """Run a coroutine in a new event loop of each kind that is here."""
+    make = None if request.param == "asyncio" else pytest.importorskip("uvloop").new_event_loop
+
+    def run(coroutine: Any) -> Any:
+        async def limited() -> Any:
+            async with asyncio.timeout(ASYNCIO_PATIENCE_S):
+                return await coroutine
+
+        with asyncio.Runner(loop_factory=make) as runner:
+            return runner.run(limited())
+
+    return run
+
+
+@pytest.fixture
+def enter(mesh_name: str, mesh_port: int, options: Any) -> Callable[..., AbstractAsyncContextManager[AsyncioMesh]]:
+    """Open this test's mesh in the running asyncio loop."""
+
+    def enter(nickname: str | None = None, **more: Any) -> AbstractAsyncContextManager[AsyncioMesh]:
+        return opened(
+            Arguments(**{"port": mesh_port, "options": options, "nickname": nickname, "name": mesh_name} | more)
+        )
+
+    return enter

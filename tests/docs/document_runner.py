@@ -7,6 +7,7 @@
     ```console terminal=2   as above, but the (one) command goes on running
     ```text terminal=1      what that terminal prints next: awaited, not slept for
     ```text output          what the Python block before prints, or a thread of its
+    ```python needs=NAME    runs where the module NAME is installed (and, for tkinter, where there is a display)
     ```toml                 must be TOML
 
 Others (`text`, `mermaid`, `sh`) are only to be read.  In what is printed, `...` stands for anything.
@@ -16,6 +17,7 @@ Commands are `gossamer`, `python FILE` and `export NAME=VALUE`; a `python file=F
 from __future__ import annotations
 
 import doctest
+import importlib.util
 import io
 import os
 import queue
@@ -48,6 +50,7 @@ class DocumentRunner:
         self._printed_before = 0
         self.terminals: dict[str, Terminal] = {}
         self._closing = ExitStack()
+        self._lacking = False
 
     def run(self, blocks: Iterable[Block]) -> None:
         """Run all of them, and close what they leave open."""
@@ -56,6 +59,10 @@ class DocumentRunner:
                 self._run(block)
 
     def _run(self, block: Block) -> None:
+        if block.language != "text":
+            self._lacking = lacking(_asked(block, "needs"))
+        if self._lacking:  # neither it nor what it would print
+            return
         match block.language:
             case "python" if block.terminal:
                 path = self._file(f"terminal_{block.terminal}.py", block.text)
@@ -137,6 +144,13 @@ class DocumentRunner:
             self.terminals[name].end()
         self.terminals[name] = terminal = Terminal(argv, self.directory, self.environment, block)
         self._closing.callback(terminal.end)
+
+
+def lacking(module: str | None) -> bool:
+    """Whether what a block asks for is not here."""
+    if module is None:
+        return False
+    return importlib.util.find_spec(module) is None or (module == "tkinter" and not os.environ.get("DISPLAY"))
 
 
 class Terminal:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from document_runner import DocumentRunner, environment_of
 from markdown_blocks import Block, blocks
 
+import displays
 from gossamer.blocking import _open
 
 ROOT = Path(__file__).parents[2]
@@ -34,8 +36,11 @@ def test_what_a_document_shows_happens(
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
 
+    needs_display = any("needs=tkinter" in block.asks for block in blocks(path)) and not displays.why_not()
     try:
-        DocumentRunner(tmp_path, environment).run(blocks(path))
+        with displays.a_display() if needs_display else nullcontext() as display:
+            monkeypatch.setenv("DISPLAY", display or "")
+            DocumentRunner(tmp_path, environment).run(blocks(path))
     finally:
         for mesh in list(_open.values()):
             mesh.close()

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import displays
+
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 LINES_MAX = 80
 
@@ -108,6 +110,23 @@ def test_settings_changed_by_one_program_are_seen_by_another(start: Callable[...
 
     assert changer.line() == "changed for 1 others"
     assert follower.line().startswith("lights=True mode='slow' speed=3 by ")
+
+
+@pytest.mark.skipif(bool(displays.why_not()), reason=displays.why_not())
+def test_a_window_shows_the_settings_and_what_another_program_changes(
+    start: Callable[..., Program], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with displays.a_display() as display:
+        monkeypatch.setenv("DISPLAY", display)
+        window, follower = start("settings_window.py"), start("shared_settings.py")
+        assert window.line() == "normal at speed 1"
+        assert follower.line() == "lights=True mode='normal' speed=1"
+
+        start("shared_settings.py", "speed=3", "mode=slow").ends()
+
+        assert window.line_with("3") == "slow at speed 3"
+        assert follower.line().startswith("lights=True mode='slow' speed=3 by ")
+        window.stop()
 
 
 def test_every_vote_counts_once_and_who_has_voted_is_known(start: Callable[..., Program]) -> None:

@@ -1,4 +1,4 @@
-"""A channel in a trio program: a queue between programs, whose methods are awaited."""
+"""A channel in a program of trio or asyncio: a queue between programs, whose methods are awaited."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ class Channel:
 class _Messages:
     """The messages of a channel, one after the other.  What was given last is consumed at the next step or the end.
 
-    No async generator: one that a `break` leaves is ended by nobody but the garbage collector, which trio warns of.
+    No async generator: one that a `break` leaves is ended by nobody but the garbage collector, which nobody waits for.
     """
 
     def __init__(self, channel: Channel) -> None:

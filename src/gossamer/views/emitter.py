@@ -104,8 +104,8 @@ class Emitter:
         `pattern` is a shell pattern (`fnmatchcase`); `sender` an equal sender or, of a str, a
         shell pattern.  Keyword arguments that `fn` does not name are left out; parameters named
         `event` and `sender` are given the `Event` and its sender.  Live when the call returns.
-        Handlers run one at a time, in a script on the mesh's listener thread, in trio in the
-        loop; what one raises is logged, once loudly, and harms no other.  With `replay`, `fn` is
+        Handlers run one at a time, in a script on the mesh's listener thread, in trio and
+        asyncio in the loop; what one raises is logged, once loudly, and harms no other.  With `replay`, `fn` is
         also called with what peers emitted before and can still repeat: the last 512 events of
         each or 30 s; these may come after newer ones.
         """

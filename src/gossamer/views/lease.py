@@ -115,7 +115,7 @@ class Lease(LeaseHandle):
 
 
 class AsyncLease(LeaseHandle):
-    """A lease in a trio program.  Made by `mesh.advisory_lease` and `mesh.quorum_lease`; `async with` holds it.
+    """A lease in trio and asyncio.  Made by `mesh.advisory_lease` and `mesh.quorum_lease`; `async with` holds it.
 
     One of these is one holder: tasks that shall exclude each other make one each.
     """

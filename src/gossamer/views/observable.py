@@ -6,13 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .shown import ShownAsLine
+
 if TYPE_CHECKING:
     from .listeners import Listeners
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Observable(ABC):
+class Observable(ShownAsLine, ABC):
     """Something of a mesh that has a value and tells when it has changed.
 
     Listeners run where those of `mesh.on` do: in a script on the one thread for listeners, in

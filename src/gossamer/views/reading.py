@@ -17,16 +17,18 @@ from ..protocol.ledger import Ledger
 from ..wire.keys import SpaceKey
 from ..wire.values import decode_value
 from .batches import Batch, Batches, Row
+from .brief import brief, shortened
 from .dict_like import DictLike
 from .entries import Entry, entry_of, rivals
 from .offers import Offers
 from .pins import Pins
+from .shown import ROWS_MAX, ShownAsTable, Table
 from .spaces import Spaces
 
 _ABSENT: Any = object()
 
 
-class ReadableState(DictLike[Any]):
+class ReadableState(ShownAsTable, DictLike[Any]):
     """The reading half of `MeshMapping`.  Thread-safe.
 
     `seen_ms` is the clock by which writes expire: it may be ahead of or behind our own.
@@ -177,6 +179,24 @@ class ReadableState(DictLike[Any]):
         batch = self._batches.current()
         return None if batch is None else batch.get(key)
 
+    def _table(self) -> Table:
+        return self.table_of(self.visible(), f"{type(self).__name__} {self._name!r}")
+
+    def table_of(self, rows: list[tuple[Any, Write]], title: str, skip: int = 0) -> Table:
+        """Return rows of `visible` as people read them; of each key, the first `skip` characters are left out."""
+        shown = [(key, entry_of(key, write, self._writer_of)) for key, write in rows[:ROWS_MAX]]
+        cells = [
+            (
+                brief(key[skip:] if skip else key),
+                brief(entry.value),
+                shortened(str(entry.writer)),
+                _age(self._seen_ms() / 1000 - entry.written_at_s) if entry.sequence else "in this batch",
+            )
+            for key, entry in shown
+        ]
+        counted = f"{title}: {len(rows):,} key{'' if len(rows) == 1 else 's'}"
+        return Table(shortened(counted), ("key", "value", "by", "written"), cells, len(rows) - len(cells))
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._name!r}, {self.snapshot()!r})"
 
@@ -193,6 +213,13 @@ def _overlaid(rows: list[tuple[Any, Write]], batch: Batch) -> list[tuple[Any, Wr
         else:
             merged[key] = Write(0, b"", 0, data, meta)
     return list(merged.items())
+
+
+def _age(seconds: float) -> str:
+    """Say how long ago that was; a clock that is ahead of ours writes in the future."""
+    size = abs(seconds)
+    amount = f"{size:.1f} s" if size < 100 else f"{size / 60:.0f} min" if size < 6000 else f"{size / 3600:,.0f} h"
+    return f"{amount} ago" if seconds >= 0 else f"in {amount}"
 
 
 def _decoded(row: Row, key: Any) -> Any:

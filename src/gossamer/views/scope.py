@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, InvalidKey
 from .dict_like import DictLike
+from .shown import ShownAsTable, Table
 
 if TYPE_CHECKING:
     from .mapping import MeshMapping
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 _NOWHERE = object()
 
 
-class Scope(DictLike[str]):
+class Scope(ShownAsTable, DictLike[str]):
     """What stands in a mesh under a prefix, without it: a live view.  Every operation is the mesh's own.
 
     Looking one key up costs what it costs in the mesh; iterating and `len` are O(keys of the mesh).
@@ -102,6 +103,10 @@ class Scope(DictLike[str]):
     def scope(self, prefix: str) -> Scope:
         """Return a scope within this one."""
         return Scope(self._mesh, self._prefix + prefix.lstrip("/"))
+
+    def _table(self) -> Table:
+        rows = [(key, write) for key, write in self._mesh.visible() if self._holds(key)]
+        return self._mesh.table_of(rows, f"Scope {self._prefix!r}", skip=len(self._prefix))
 
     def __repr__(self) -> str:
         return f"Scope({self._prefix!r}, {self.snapshot()!r})"

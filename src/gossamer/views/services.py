@@ -14,6 +14,8 @@ from ..wire.values import decode_value, encode_value
 
 logger = logging.getLogger("gossamer.calls")
 
+GRACE_S = 0.5
+"""How much longer a service may run than its caller waits: the caller is the one that says that it is late."""
 MESSAGE_CHARACTERS_MAX = 4096
 """What is longer of an error's message does not travel."""
 
