@@ -127,6 +127,28 @@ def test_a_runner_that_was_killed_leaves_what_was_done_and_its_torn_line_is_made
     assert ran.out.splitlines()[-1] == f"{done + 1} runs, {done + 1} held, 0 wrong"
 
 
+def runs(pid: str) -> bool:
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())  # empty of one that has ended and is not collected
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_workers_end_with_a_runner_that_was_killed_alone(tmp_path, eventually):
+    (tmp_path / "endless.py").write_text(ENDLESS)
+    kept = tmp_path / "kept.jsonl"
+    argv = ["run", "endless", "--folder", str(tmp_path), "--seeds", "500", "--jobs", "2", "--results", str(kept)]
+    process = spawned(*argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    eventually(lambda: kept.exists() and kept.read_text(), within_s=60)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.kill()
+    process.wait()
+
+    assert len(children) >= 2
+    eventually(lambda: not any(map(runs, children)), within_s=20)
+
+
 def test_ctrl_c_keeps_what_is_done_and_ends_with_130(tmp_path, eventually):
     (tmp_path / "endless.py").write_text(ENDLESS)
     kept = tmp_path / "kept.jsonl"

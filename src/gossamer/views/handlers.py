@@ -21,6 +21,7 @@ class Handler:
 
     __slots__ = (
         "_complained",
+        "_counts",
         "_signature",
         "fn",
         "heard_until",
@@ -46,6 +47,7 @@ class Handler:
             self._signature: inspect.Signature | None = inspect.signature(fn)
         except (TypeError, ValueError):  # some builtins have none: they are given everything
             self._signature = None
+        self._counts = range(0) if self._signature is None else positional_counts(self._signature)
 
     def wants(self, boot: bytes, event: Event) -> bool:
         """Whether it is to be called with `event`, which it then has had: never twice with one."""
@@ -86,13 +88,22 @@ class Handler:
         )
 
     def _arguments(self, event: Event) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-        if self._signature is None:
+        if self._signature is None or (not event.kwargs and len(event.args) in self._counts):
             return event.args, event.kwargs
         return fitted(self._signature, event)
 
 
 class Unfit(TypeError):
     """An event lacks an argument that a handler must have, or has one too many."""
+
+
+def positional_counts(signature: inspect.Signature) -> range:
+    """Return how many arguments a function takes just as they come; an empty range if it names what we add."""
+    parameters = signature.parameters.values()
+    if any(p.kind not in _IN_ORDER or p.name in ("event", "sender") for p in parameters):
+        return range(0)
+    least = sum(p.default is p.empty for p in parameters)
+    return range(least, len(parameters) + 1)
 
 
 def fitted(signature: inspect.Signature, event: Event) -> tuple[tuple[Any, ...], Mapping[str, Any]]:

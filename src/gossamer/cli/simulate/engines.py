@@ -6,9 +6,12 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING
 
@@ -48,7 +51,10 @@ def results_of(jobs: Iterable[Job], arguments: Namespace, *, serial: bool = Fals
 
 
 class _Worker(SpawnProcess):
-    """A process that ends without a word at Ctrl-C, which a terminal tells to all: also while it is starting."""
+    """A process that ends without a word at Ctrl-C, which a terminal tells to all, also while it is starting.
+
+    It ends with its parent too, whatever that dies of: else it would wait for work for ever.
+    """
 
     def start(self) -> None:
         if sys.platform == "win32":
@@ -64,7 +70,15 @@ class _Worker(SpawnProcess):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         if sys.platform != "win32":
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        threading.Thread(target=_end_with_parent, daemon=True).start()
         super().run()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 class _Workers(SpawnContext):
