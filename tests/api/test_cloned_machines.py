@@ -36,7 +36,7 @@ def test_a_peer_that_hears_its_copy_goes_on_as_somebody_new_and_loses_nothing(jo
 
     assert one.replica.identity.boot != boot
     assert (other["mine"], other["theirs"]) == (4, 3)
-    assert [change.new for change in heard if change.key == "theirs"] == [3]
+    eventually(lambda: [change.new for change in heard if change.key == "theirs"] == [3], within_s=10)
 
 
 def test_what_another_thread_writes_while_a_peer_begins_anew_arrives(join, eventually):
