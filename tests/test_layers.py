@@ -54,9 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "blocking_events": {"views"},
     "mesh": {
         "handle",
-        "talking",
         "living",
-        "loop_events",
         "loop_mesh",
         "settings",
         "net",
@@ -112,10 +110,8 @@ ONLY_IN = {
     "trio": {
         "net",
         "mesh",
-        "loop_events",
         "threads",
         "living",
-        "aio",
         "cli",
         "diagnose",
         "contrib",
