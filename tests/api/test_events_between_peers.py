@@ -18,8 +18,7 @@ def test_an_event_reaches_another_process_and_its_answer_comes_back(join, script
         @mesh.events.on("question")
         def answer(n, event):
             mesh.events.emit("answer", n + 1, to=event.peer.name)
-        say("ready")
-        mesh.events.wait_for("stop")
+        mesh.events.wait_for("stop", send=lambda: say("ready"))
     """)
     mesh = join("here", options=gossamer.Options(settle_s=0.3))
     assert other.says() == "ready"
@@ -149,9 +148,8 @@ def test_a_forked_child_keeps_the_handlers_and_emits_as_a_peer_of_its_own(script
 def test_ctrl_c_ends_a_script_that_waits_for_an_event(script):
     waiting = script("""
         mesh = join()
-        say("waiting")
         try:
-            mesh.events.wait_for("never")
+            mesh.events.wait_for("never", send=lambda: say("waiting"))
         except KeyboardInterrupt:
             say("interrupted")
     """)
