@@ -28,6 +28,7 @@ def test_three_peers_share_split_and_agree():
     assert ran.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_fifth_of_all_datagrams_may_be_lost_and_no_write_is():
     ran = subprocess.run([*DEMO, "--loss", "0.2", "--seed", "7", "--json"], capture_output=True, text=True, timeout=100)
 

@@ -227,6 +227,7 @@ def test_replay_tells_what_a_life_was(gossamer):
     assert "journal" in ran.out
 
 
+@pytest.mark.slow
 def test_a_soak_finds_a_seeded_bug_shrinks_it_and_its_file_fails_the_same_way(gossamer, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(

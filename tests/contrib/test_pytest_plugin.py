@@ -225,6 +225,7 @@ def test_the_same_seed_is_the_same_run_and_another_is_another(run):
     assert other != one
 
 
+@pytest.mark.slow
 def test_a_random_seed_is_shown_and_repeats_the_run_in_workers_of_xdist_too(run):
     failing = DICE + "        assert not net.simulation.journal.hash\n"
     result = run(failing, "--gossamer-seed=random", "-n", "2", subprocess=True)

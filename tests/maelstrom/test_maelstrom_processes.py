@@ -26,6 +26,7 @@ for line in sys.stdin:
 """A node that acknowledges everything and tells nobody."""
 
 
+@pytest.mark.slow
 def test_every_broadcast_message_is_on_every_node_though_the_network_loses_and_splits():
     verdict, history = run(Plan("broadcast", nodes=3, seconds=4, loss=0.2, partitions=True))
 

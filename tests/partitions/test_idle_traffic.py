@@ -52,11 +52,12 @@ def usual() -> float:
     return idle_bytes_per_s(with_keys(1), "a")
 
 
-@pytest.mark.parametrize("keys", [1_000, 100_000])
+@pytest.mark.parametrize("keys", [1_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_idle_traffic_does_not_grow_with_the_number_of_keys(keys, usual):
     assert idle_bytes_per_s(with_keys(keys), "a") <= 1.1 * usual
 
 
+@pytest.mark.slow
 def test_idle_traffic_does_not_grow_with_ten_thousand_past_origins(usual):
     assert idle_bytes_per_s(with_past_origins(10_000), "a") <= 1.1 * usual
 

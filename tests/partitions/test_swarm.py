@@ -94,6 +94,7 @@ def test_a_schedule_without_some_of_its_steps_and_nodes_still_makes_sense(seed):
     play(Schedule(seed, schedule.nodes[:-1], steps, schedule.multicast, schedule.options))
 
 
+@pytest.mark.slow
 def test_a_failing_life_shrinks_to_a_small_history_that_fails_the_same_way(monkeypatch):
     monkeypatch.setattr(
         OpenBatch, "_coalesced", lambda self, key, earlier, past: ()
