@@ -87,6 +87,7 @@ with join("parent") as mesh:
     assert program.errors() == ""
 
 
+@pytest.mark.slow
 def test_twenty_forks_while_a_thread_writes_hang_nowhere_and_lose_nothing(peer, script):
     program = script(
         FORK

@@ -128,6 +128,7 @@ async def test_after_the_end_they_are_read_and_refuse_to_change(open_mesh):
     assert shared == [1]
 
 
+@pytest.mark.slow
 def test_a_large_list_comes_whole_to_one_who_joins(join):
     north = join("north")
     north.shared_list("log").extend(range(50_000))

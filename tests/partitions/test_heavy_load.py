@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from scenes import fill
 
 
@@ -72,6 +73,7 @@ def test_after_a_large_value_small_writes_are_multicast_again(mesh_of):
     assert mesh.traffic.count("batch", way="stream") == 0
 
 
+@pytest.mark.slow
 def test_twenty_thousand_writes_of_four_peers_at_once_all_arrive(mesh_of):
     mesh = mesh_of("abcd")
     for round_number in range(50):

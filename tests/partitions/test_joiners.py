@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from scenes import fill
 
 from gossamer.protocol.effects import Joined, Left
@@ -18,6 +19,7 @@ def test_a_late_joiner_knows_everything_within_a_second(mesh_of):
     assert len(mesh.state("late")) == 500
 
 
+@pytest.mark.slow
 def test_a_late_joiner_catches_up_with_twenty_thousand_keys_while_writes_go_on(mesh_of, seed):
     mesh = mesh_of("abc")
     fill(mesh, "a", 10_000)

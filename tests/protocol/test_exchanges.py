@@ -185,6 +185,7 @@ def test_who_is_asked_by_too_many_says_so_and_they_come_again(listen):
     assert any(not abort.send_whole for abort in spoken(mesh, Abort))
 
 
+@pytest.mark.slow
 def test_a_peer_that_stands_still_in_the_middle_of_an_answer_holds_up_no_newcomer():
     mesh = met("a", "b")
     for number in range(20_000):
@@ -205,6 +206,7 @@ def test_a_peer_that_stands_still_in_the_middle_of_an_answer_holds_up_no_newcome
     assert mesh.settle(within_s=30, among=["late", other]) < 15
 
 
+@pytest.mark.slow
 def test_a_large_join_leaves_room_for_writes_between_its_slices():
     mesh = met("a")
     for start in range(0, 20_000, 1000):
