@@ -13,6 +13,8 @@ from ...errors import GossamerError
 
 END_S = 5.0
 """How long a process may take to end after SIGKILL: the kernel may be busy, but not for so long."""
+UNLESS_ORPHANED = 'test "$PPID" = "$0" && exec "$@"'
+"""Whoever lost its parent before it had asked for the signal is never sent one: it ends by itself."""
 
 
 class RigError(GossamerError, RuntimeError):
@@ -34,7 +36,7 @@ class Starter:
 
         The signal is asked for after entering, which changes credentials and so would clear it.
         """
-        command = [*enter, "setpriv", "--pdeathsig", "KILL", *argv]
+        command = [*enter, "setpriv", "--pdeathsig", "KILL", "sh", "-c", UNLESS_ORPHANED, str(os.getpid()), *argv]
         process = self._thread.submit(lambda: subprocess.Popen(command, start_new_session=True, **more)).result()
         self._started = [*(one for one in self._started if one.poll() is None), process]
         return process
