@@ -12,13 +12,14 @@ import atexit
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from contextvars import copy_context
+from functools import partial
 from typing import Any, TypeVar
 
-from .aio_changes import AsyncioChanges
 from .aio_requests import Requests
 from .aio_waiting import Bell, Waiter, within
 from .errors import ForkedMesh, MeshTimeout
 from .handle import EVERYTHING, Arguments, Peer
+from .loop_changes import LoopChanges
 from .loop_mesh import LoopMesh
 from .options import Options
 from .protocol.effects import Requested, Withdrawn
@@ -195,6 +196,13 @@ class AsyncioMesh(LoopMesh):
                 "an asyncio mesh does not survive fork(): its event loop runs in the parent.  Open another in the "
                 "child, or use gossamer.join, which does survive"
             )
+
+
+class AsyncioChanges(LoopChanges):
+    """A live stream of changes.  Use it once, in one task.  It ends with the mesh."""
+
+    def __init__(self, mesh: AsyncioMesh, pattern: Pattern) -> None:
+        super().__init__(mesh, pattern, Bell(asyncio.get_running_loop()), partial(asyncio.sleep, 0))
 
 
 @asynccontextmanager

@@ -13,13 +13,13 @@ import trio
 from .errors import ForkedMesh, MeshTimeout
 from .handle import EVERYTHING, Arguments, Peer
 from .living import living
+from .loop_changes import LoopChanges
 from .loop_mesh import LoopMesh
 from .options import Options
 from .protocol.effects import Requested, Withdrawn
 from .settings import arguments_of
-from .views.changes import Change, Pattern
+from .views.changes import Pattern
 from .views.services import GRACE_S, Service, outcome_of
-from .views.watchers import Feed
 
 T = TypeVar("T")
 
@@ -165,44 +165,11 @@ class Mesh(LoopMesh):
             )
 
 
-class Changes:
+class Changes(LoopChanges):
     """A live stream of changes.  Use it once, in one task.  It ends with the mesh."""
 
     def __init__(self, mesh: Mesh, pattern: Pattern) -> None:
-        self._mesh = mesh
-        self._bell = Bell(mesh._token)
-        self._feed = Feed(mesh.options.changes_max, self._bell.ring, pattern.matches)
-        mesh._watchers.watch(self._feed)
-
-    @property
-    def conflated(self) -> int:
-        """How many changes were folded into a later one of their key because we read too slowly."""
-        return self._feed.conflated
-
-    async def __aenter__(self) -> Changes:
-        return self
-
-    async def __aexit__(self, *args: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Watch no more."""
-        self._mesh._watchers.unwatch(self._feed)
-        self._bell.ring()
-
-    def __aiter__(self) -> AsyncIterator[Change]:
-        return self
-
-    async def __anext__(self) -> Change:
-        await trio.lowlevel.checkpoint()
-        while True:
-            for raw in self._mesh._watchers.drain(self._feed):
-                change = self._mesh._watchers.change(raw)
-                if change is not None:
-                    return change
-            if self._mesh._closed or self._feed not in self._mesh._watchers.feeds:
-                raise StopAsyncIteration
-            await self._bell.rung()
+        super().__init__(mesh, pattern, Bell(mesh._token), trio.lowlevel.checkpoint)
 
 
 class _Waiter:

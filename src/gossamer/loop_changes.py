@@ -1,12 +1,10 @@
-"""The stream of a mesh's changes in an asyncio program."""
+"""The stream of a mesh's changes, in a program that awaits: the same in trio and in asyncio, but for the bell."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from typing import Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol, Self
 
-from .aio_waiting import Bell
 from .options import Options
 from .views.changes import Change, Pattern
 from .views.watchers import Feed, Watchers
@@ -20,12 +18,25 @@ class Watched(Protocol):
     _closed: bool
 
 
-class AsyncioChanges:
+class Ringing(Protocol):
+    """A bell: rung from any thread, heard by one task."""
+
+    def ring(self) -> None:
+        """Let `rung` return soon."""
+
+    async def rung(self) -> None:
+        """Wait until it has been rung since this last returned."""
+
+
+class LoopChanges:
     """A live stream of changes.  Use it once, in one task.  It ends with the mesh."""
 
-    def __init__(self, mesh: Watched, pattern: Pattern) -> None:
+    def __init__(
+        self, mesh: Watched, pattern: Pattern, bell: Ringing, checkpoint: Callable[[], Awaitable[object]]
+    ) -> None:
+        """`checkpoint` lets other tasks have their turn, and this one be cancelled."""
         self._mesh = mesh
-        self._bell = Bell(asyncio.get_running_loop())
+        self._bell, self._checkpoint = bell, checkpoint
         self._feed = Feed(mesh.options.changes_max, self._bell.ring, pattern.matches)
         mesh._watchers.watch(self._feed)
 
@@ -34,7 +45,7 @@ class AsyncioChanges:
         """How many changes were folded into a later one of their key because we read too slowly."""
         return self._feed.conflated
 
-    async def __aenter__(self) -> AsyncioChanges:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *args: object) -> None:
@@ -49,7 +60,7 @@ class AsyncioChanges:
         return self
 
     async def __anext__(self) -> Change:
-        await asyncio.sleep(0)
+        await self._checkpoint()
         while True:
             for raw in self._mesh._watchers.drain(self._feed):
                 change = self._mesh._watchers.change(raw)
