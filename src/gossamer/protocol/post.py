@@ -25,13 +25,9 @@ class Post:
 
     def to_all(self, *messages: Message) -> None:
         """Multicast these messages in one datagram, if we can."""
-        self.encoded_to_all(tuple(map(encode_message, messages)))
-
-    def encoded_to_all(self, messages: tuple[bytes, ...]) -> None:
-        """Multicast what is encoded already."""
         if self.has_multicast:
             self.multicasts += 1
-            self._effects.append(Multicast(messages))
+            self._effects.append(Multicast(tuple(map(encode_message, messages))))
 
     def to(self, member: Member, *messages: Message) -> None:
         """Send to one member."""
