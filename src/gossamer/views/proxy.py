@@ -109,7 +109,8 @@ def plain(value: Any) -> Any:
     """Return the value of what stands for one - an object, a shared list, a set, a counter, a cell - else itself.
 
     Containers are plain copies that may be changed, those within them frozen ones.  For what wants exact types:
-    `json.dumps(data, default=gossamer.plain)`.  O(size).
+    `json.dumps(data, default=gossamer.plain)`.  O(size).  A class of yours that stands for a value says which by a
+    method `_plain_`.
     """
     if issubclass(type(value), Proxy):
         value = _value(value)
@@ -119,7 +120,10 @@ def plain(value: Any) -> Any:
         return value.snapshot()
     if isinstance(value, ListLike | DictLike):
         return value.copy()
-    return value.value if isinstance(value, ActsAsItsValue) else value
+    if isinstance(value, ActsAsItsValue):
+        return value.value
+    stands_for = getattr(type(value), "_plain_", None)
+    return value if stands_for is None else stands_for(value)
 
 
 def proxy_of(held: Held) -> Any:
