@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 import gossamer
 
 from ...errors import ConfigurationError
-from ...settings import setting
+from ...settings import effective, setting
 from .errors import RpycMemConnError
 from .memory import Memory
 
@@ -89,7 +89,11 @@ def enter(hostname: str | None, port: int) -> Membership:
         member = _open.get(name)
         if member is None:
             mesh = gossamer.join(name, **joining)
-            member = _open[name] = Membership(_memory_of(mesh), mesh, name)
+            try:
+                member = _open[name] = Membership(_memory_of(mesh), mesh, name)
+            except ConfigurationError:
+                mesh.close()
+                raise
         member.users += 1
         return member
 
@@ -115,7 +119,7 @@ def _memory_of(mesh: gossamer.BlockingMesh) -> Memory:
 def _joining(hostname: str | None, joining: dict[str, Any]) -> dict[str, Any]:
     if hostname in _HERE:
         return joining
-    if not (joining.get("secret") or joining.get("insecure_lan") or setting("secret").value):
+    if not (joining.get("secret") or joining.get("insecure_lan") or effective({})["secret"].value):
         raise RpycMemConnError(
             f"{hostname!r} is another computer, and programs of several computers share a memory only with a secret: "
             "`gossamer keygen -o lab.key`, and GOSSAMER_SECRET_FILE=lab.key on each; or name 'localhost'"

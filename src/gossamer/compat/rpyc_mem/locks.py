@@ -21,6 +21,8 @@ from typing import Any, Final
 
 import gossamer
 
+from ...errors import ConfigurationError
+
 logger = logging.getLogger("gossamer.rpyc_mem")
 
 _SETTLES_WITHIN_S: Final = 1.0
@@ -83,6 +85,12 @@ class Locks:
     """The locks of one mesh that this process has used."""
 
     def __init__(self, mesh: gossamer.BlockingMesh, ttl_s: float, voters: tuple[str, ...]) -> None:
+        shortest_s = 4 * mesh.options.lease_dissemination_s
+        if not voters and ttl_s <= shortest_s:  # it would run out before it was held
+            raise ConfigurationError(
+                f"lock_ttl_s is {ttl_s}; it takes a part of it to see whether a lock was taken, so give more than "
+                f"{shortest_s:g} s (4 x Options.lease_dissemination_s)"
+            )
         self._mesh, self._ttl_s, self._voters = mesh, ttl_s, voters
         self._holds: dict[tuple[int, LockRecord], _Hold] = {}
 

@@ -49,7 +49,7 @@ class Memory:
             raise self._absent(unique_key) from None
 
     def update(self, unique_key: Hashable, robj: Any = NOT_GIVEN, robj_gen: Any = NOT_GIVEN) -> Any:
-        """Let the object be `robj` or `robj_gen()`, of whatever type, for everybody, and return it; it need not be there."""
+        """Let the object be `robj` or `robj_gen()`, of whatever type, for everybody, and return it.  It may be new."""
         key = object_key(unique_key)
         self._mesh.objects[key] = self._kept(key, factory_of(robj, robj_gen, RpycMemSvcError), derived=False)()
         return self.get(unique_key)

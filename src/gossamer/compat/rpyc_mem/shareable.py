@@ -80,7 +80,7 @@ def module_of(name: str, new_lock: Callable[[bool], Any]) -> SharedModule:
     if not offers:
         raise NotShareable(
             f"the module {name!r} is not imported, for nobody may run code in another program: {_advice(name)}.  There "
-            f"are {', '.join(sorted({*_SHARED, 'threading'}))}; a class of your own is shared by rpyc_mem.share_type(cls)"
+            f"are {', '.join(sorted({*_SHARED, 'threading'}))}; your own classes join them by rpyc_mem.share_type"
         )
     return SharedModule(name, offers)
 
