@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..crdt.writes import Held, Replaced, Write, expiry_meta, winner
 from ..errors import ValueTooLarge
@@ -28,7 +28,7 @@ from .rows import GONE, UNREADABLE, HeldRow, LiveRows, Rows
 if TYPE_CHECKING:
     from .mapping import MeshMapping
 
-__all__ = ["GONE", "UNREADABLE", "Decision", "Item", "Row", "Rows", "Space", "Watcher"]
+__all__ = ["GONE", "UNREADABLE", "Decision", "Item", "Placed", "Reader", "Row", "Rows", "Space", "Watcher"]
 
 logger = logging.getLogger("gossamer.objects")
 
@@ -36,6 +36,21 @@ logger = logging.getLogger("gossamer.objects")
 Row = tuple[Any, Any]
 """A part and its value, or GONE."""
 Decision = Callable[[Rows], Iterable[Row] | None]
+
+
+class Placed(NamedTuple):
+    """A row of some object, of any kind."""
+
+    space: Space
+    name: Any
+    part: Any
+    value: Any
+    ttl: float | None = None
+
+
+Reader = Callable[["Space", Any], Rows]
+"""Given a space and a name, the rows that an object has."""
+WideDecision = Callable[[Reader], Iterable[Placed]]
 Watcher = Callable[[Sequence[Any]], object]
 Item = tuple[SpaceKey, bytes | None, int]
 
@@ -120,14 +135,33 @@ class Space:
         if not self._drafted(name, decide, ttl):
             self._write(self._decided(name, decide, ttl))
 
+    def change_many(self, decide: WideDecision) -> None:
+        """Write the rows, of objects of any kinds, that `decide(read)` returns; else as `change`, in one batch."""
+        self.origin()
+        self._mapping._lapse()
+        if not self._entered(decide):
+            self._write(self._decided_many(decide))
+
     def _drafted(self, name: Any, decide: Decision, ttl: float | None) -> bool:
         """Enter a change into the batch of this thread or task; return whether there was one."""
+        return bool(self._mapping._detour) and self._entered(
+            lambda read: [
+                Placed(self, name, part, value, ttl) for part, value in dict(decide(read(self, name)) or ()).items()
+            ]
+        )
+
+    def _entered(self, decide: WideDecision) -> bool:
         mapping = self._mapping
         if not mapping._detour:
             return False
         mapping._before_use()
         batch = mapping._batches.current()
-        return batch is not None and batch.draft(self, name, decide, ttl)
+        return batch is not None and batch.draft(decide)
+
+    def _decided_many(self, decide: WideDecision) -> Iterator[Item]:
+        placed = list(decide(lambda space, name: space.live_rows(name)))
+        items = (row.space.item(row.name, row.part, row.value, row.ttl) for row in placed)
+        yield from {item[0]: item for item in items}.values()
 
     def _decided(self, name: Any, decide: Decision, ttl: float | None) -> Iterator[Item]:
         """Decide when the ledger asks for the first row: under its lock."""
