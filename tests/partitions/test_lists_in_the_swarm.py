@@ -11,7 +11,7 @@ from gossamer.simulation.node import Node
 from gossamer.simulation.swarm import schedule_of
 from gossamer.views.shared_dict import SharedDict
 from gossamer.views.shared_list import SharedList
-from gossamer.views.spaces import LIST, OBJECT
+from gossamer.views.spaces import LIST
 
 LIVES = 40
 SLOW_LIVES = 200
@@ -30,7 +30,7 @@ class Librarian(Inhabitant):
         return self.mapping._spaces.kept(LIST, "l", lambda space, name: SharedList(space, name, no_one, no_one))
 
     def dict(self) -> SharedDict:
-        return SharedDict(self.mapping._space(OBJECT), ("object", "d", b""), (), lambda within: within)
+        return SharedDict(self.mapping, ("object", "d", b""), (), lambda within: within)
 
     def live_on(self, key: str, value: int) -> None:
         shared = self.list()

@@ -7,7 +7,7 @@ the tasks that were started inside it for as long as it is open.
 from __future__ import annotations
 
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..crdt.writes import Key
 from ..protocol.ledger import Ledger

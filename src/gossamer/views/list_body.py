@@ -32,7 +32,7 @@ class ListBody:
     """Thread-safe.  `_stale` are the parts that have changed since we looked; None for all of them."""
 
     def __init__(self, space: Space, name: Any) -> None:
-        _check_name(name)
+        check_name(name)
         self._space, self._name = space, name
         self._numbers = count(1)
         self._attends = False
@@ -155,8 +155,8 @@ def kept(value: Any) -> Any:
     return value if type(value) in IMMUTABLE_TYPES else decode_value(encode_value(value))
 
 
-def _check_name(name: Any) -> None:
-    """Refuse a name that would leave no room for a place beside it."""
+def check_name(name: Any) -> None:
+    """Raise InvalidKey for a name that would leave no room for a place beside it."""
     try:
         checked_key((name, (bytes(POSITION_BYTES_MAX),)))
     except InvalidKey as error:

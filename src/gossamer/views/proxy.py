@@ -18,14 +18,14 @@ from contextvars import ContextVar
 from typing import Any
 
 from ..errors import FrozenValue
-from ..wire.values import FrozenDict
 from .counter import Counter
 from .dict_like import DictLike
 from .list_like import ListLike
 from .operators import ActsAsItsValue
 from .protocols import ALONE, NOT_IN_PLACE, ON_EITHER_SIDE, WITH_ANOTHER, has
-from .reached import PLAIN, Held, merging_of, method_of, value_of
+from .reached import PLAIN, Held, kind_of, merging_of, method_of, value_of
 from .shared_dict import SharedDict
+from .shared_object import SharedObject
 from .shared_set import SharedSet
 
 _open: ContextVar[tuple[AbstractContextManager[None], ...]] = ContextVar("batches of proxies", default=())
@@ -39,8 +39,7 @@ class Proxy:
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        kind = type(_value(self))
-        return PLAIN.get(kind, kind)
+        return kind_of(self._held)
 
     def __getattr__(self, name: str) -> Any:
         method = method_of(merging_of(self._held), name)
@@ -127,9 +126,8 @@ def plain(value: Any) -> Any:
 
 
 def proxy_of(held: Held) -> Any:
-    """Return a proxy of an object, or of a dict within one."""
-    kind = FrozenDict if isinstance(held, SharedDict) else type(held.value())
-    proxy = object.__new__(_class_for(kind))
+    """Return a proxy of an object, or of a dict, a list or a set within one."""
+    proxy = object.__new__(_class_for(kind_of(held)))
     object.__setattr__(proxy, "_held", held)
     return proxy
 
@@ -219,7 +217,7 @@ def _in_place(name: str, fn: Callable[..., Any]) -> Callable[..., Any]:
         elif merging is not None:
             method = getattr(merging, name, None)
             return self if method is not None and method(other) is not NotImplemented else NotImplemented
-        assert not isinstance(held, SharedDict)
+        assert isinstance(held, SharedObject)
         held.assign(fn(_value(self), other))
         return self
 
@@ -228,7 +226,7 @@ def _in_place(name: str, fn: Callable[..., Any]) -> Callable[..., Any]:
 
 def _set_item(self: Proxy, key: Any, value: Any) -> None:
     merging: Any = merging_of(self._held)
-    if isinstance(merging, SharedDict) and issubclass(type(value), Proxy) and merging.child(key).is_at(value._held):
+    if isinstance(merging, SharedDict) and issubclass(type(value), Proxy) and merging.holds(key, value._held):
         return  # as after `it[key] |= ...`
     merging[key] = plain(value)
 
