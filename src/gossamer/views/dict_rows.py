@@ -24,7 +24,7 @@ from .spaces import COUNTER as COUNTERS
 from .spaces import LIST as LISTS
 from .spaces import OBJECT as OBJECTS
 from .spaces import SET as SETS
-from .tally import Tally
+from .tally import RESET, Tally, records
 
 if TYPE_CHECKING:
     from .mapping import MeshMapping
@@ -121,11 +121,23 @@ class DictRows:
 
     def replaced(self, read: Reader, path: Path, value: Any, rows: Iterable[Placed]) -> Iterator[Placed]:
         """Yield what puts `rows`, those of `value`, in the place of what is seen at a path."""
-        yield from self.removed(read, path, leaf=not isinstance(value, Mapping))
-        if not isinstance(value, Mapping):  # also what is not seen, behind something of another type
-            kind = LIST if type(value) in (list, FrozenList) else SET if type(value) in (set, FrozenSet) else (value,)
+        is_number = type(value) in (int, float)
+        counted = self.counters, self.within(path)
+        for row in self.removed(read, path, leaf=not isinstance(value, Mapping)):
+            if not (is_number and (row.space, row.name) == counted):
+                yield row
+        if is_number:
+            yield from self._counted_reset(read(*counted), counted[1])
+        elif not isinstance(value, Mapping):  # also what is not seen, behind something of another type
+            kind = LIST if type(value) in (list, FrozenList) else SET if type(value) in (set, FrozenSet) else ()
             yield from self._content_removed(read, path, kind)
         yield from rows
+
+    def _counted_reset(self, rows: Rows, name: Path) -> Iterator[Placed]:
+        """Yield what takes away all that is known to have been counted: what others count meanwhile still counts."""
+        tally = Tally(rows.every()) if rows else None
+        if tally is not None and tally.slots != tally.resets:
+            yield Placed(self.counters, name, (self.counters.origin(), RESET), records(tally.slots))
 
     def _content_removed(self, read: Reader, path: Path, row: tuple[Any, ...] | None) -> Iterator[Placed]:
         space = self.lists if row == LIST else self.sets if row == SET else None

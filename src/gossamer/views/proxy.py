@@ -27,6 +27,7 @@ from .reached import PLAIN, Held, kind_of, merging_of, method_of, value_of
 from .shared_dict import SharedDict
 from .shared_object import SharedObject
 from .shared_set import SharedSet
+from .watched import Watched
 
 _open: ContextVar[tuple[AbstractContextManager[None], ...]] = ContextVar("batches of proxies", default=())
 
@@ -42,6 +43,8 @@ class Proxy:
         return kind_of(self._held)
 
     def __getattr__(self, name: str) -> Any:
+        if name in ("on_change", "off"):
+            return getattr(Watched(self._held, self), name)
         method = method_of(merging_of(self._held), name)
         if method is None:
             return getattr(_value(self), name)

@@ -178,11 +178,12 @@ class SharedObject:
         if marker is not None and marker.kind != VALUE:
             name = ("object", self.key, marker.generation)
             space = self._mesh._space({LIST: LISTS, SET: SETS, NUMBER: COUNTERS, DICT: OBJECTS}[marker.kind])
-            self._space.change_many(lambda read: self._content_removed(read, space, name))
+            within = DictRows(self._mesh, name) if marker.kind == DICT else None
+            self._space.change_many(lambda read: self._content_removed(read, space, name, within))
 
-    def _content_removed(self, read: Reader, space: Space, name: tuple[Any, ...]) -> Iterator[Placed]:
-        if space is self._space:
-            yield from DictRows(self._mesh, name).removed(read, (), leaf=False)
+    def _content_removed(self, read: Reader, space: Space, name: Any, within: DictRows | None) -> Iterator[Placed]:
+        if within is not None:
+            yield from within.removed(read, (), leaf=False)
         yield from (Placed(space, name, part, REMOVED) for part in read(space, name))
 
     def _known(self, rows: Rows) -> Marker | None:

@@ -99,5 +99,8 @@ class Spaces:
         changed = []
         for number, space in self._used.items():
             own = [row for row in rows if row.key.space == number]  # type: ignore[attr-defined]
-            changed += [SpaceKey(number, (name,)) for name in space.replaced(own)] if own else []
+            for name in space.replaced(own) if own else ():
+                changed.append(SpaceKey(number, (name,)))
+                if type(name) is tuple and len(name) > 2 and name[0] == "object":  # of the content of an object
+                    changed.append(SpaceKey(OBJECT, ((name[1],),)))
         return changed
