@@ -15,7 +15,7 @@ write dict keys and rows of objects together, all or nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -59,7 +59,7 @@ class Space:
     """All objects of one kind in one mesh.  Thread-safe."""
 
     def __init__(self, mapping: MeshMapping, number: int) -> None:
-        """Call it under the ledger's lock; `index` the state before the lock is given back."""
+        """Before anybody else may use it, `index` the state, and tell it what was `replaced` meanwhile."""
         self.number = number
         self._mapping = mapping
         self._objects: dict[Any, dict[Any, HeldRow]] = {}
@@ -205,12 +205,22 @@ class Space:
             if left:
                 self._watchers[name] = left
 
-    # -- the index: all under the lock ------------------------------------------------------------
+    # -- the index: under the lock, but for `index` ------------------------------------------------------------
 
-    def index(self) -> None:
-        """Look through the whole state for rows of this kind, once."""
-        rows = [(key, held) for key, held in self._mapping._live.items() if type(key) is SpaceKey]
-        self.replaced([Replaced(key, None, held) for key, held in rows if key.space == self.number])
+    def index(self, live: Mapping[Any, Held]) -> None:
+        """Look through a state for rows of this kind, once.  Without the lock: nobody else knows of this space yet."""
+        now_ms = self._mapping._seen_ms()
+        for key, held in live.items():
+            if type(key) is SpaceKey and key.space == self.number:
+                self._place(key, held, now_ms)
+
+    def _place(self, key: SpaceKey, held: Held, now_ms: int) -> tuple[Any, Any] | None:
+        """Enter a row; return its name and part, None if it is none."""
+        if type(key.key) is not tuple or len(key.key) != 2:
+            return None
+        name, part = key.key
+        self._enter(name, part, winner(held, now_ms), held)
+        return name, part
 
     def replaced(self, replaced: Iterable[Replaced]) -> list[Any]:
         """Bring the index up to date; return the names of the objects that changed."""
@@ -218,10 +228,9 @@ class Space:
         changed: dict[Any, list[Any]] = {}
         for key, _, after in replaced:
             assert type(key) is SpaceKey
-            if type(key.key) is tuple and len(key.key) == 2:
-                name, part = key.key
-                changed.setdefault(name, []).append(part)
-                self._enter(name, part, winner(after, now_ms), after)
+            placed = self._place(key, after, now_ms)
+            if placed is not None:
+                changed.setdefault(placed[0], []).append(placed[1])
         for name, parts in changed.items():
             for fn in self._watchers.get(name, ()):
                 self._tell(fn, parts)
