@@ -306,7 +306,7 @@ def test_R9_threads_of_one_process_exclude_each_other_and_any_of_them_may_releas
 
 
 def test_R9_a_lock_whose_holder_dies_is_free_after_its_ttl(join, program):
-    configure(mesh=join(name="rpyc_mem-18813"), lock_ttl_s=1.2)
+    configure(mesh=join(name="rpyc_mem-18813"))
     connection = RpycMemConnect("localhost", PORT)
     configure()
     holder = program("holder")
@@ -320,7 +320,7 @@ def test_R9_a_lock_whose_holder_dies_is_free_after_its_ttl(join, program):
 
 
 def test_R9_a_lock_that_was_lost_is_told_of_when_it_is_released(connect):
-    connection = connect(lock_ttl_s=0.5)
+    connection = connect()
     lock = RpycMem(connection, "lock", robj_gen=lambda: RemoteModule(connection)("threading").Lock())
     lock.acquire()
     lock.real_obj._hold.lease.release()  # as a process does that stood still
@@ -332,7 +332,7 @@ def test_R9_a_lock_that_was_lost_is_told_of_when_it_is_released(connect):
 
 
 def test_R9_with_voters_a_lock_is_a_quorum_lease(connect):
-    connection = connect("voter", lock_voters=["voter"], lock_ttl_s=0.3)
+    connection = connect("voter", lock_voters=["voter"], lock_ttl_s=1.0)
     lock = RpycMem(connection, "lock", robj_gen=lambda: RemoteModule(connection)("threading").Lock())
 
     with lock:
