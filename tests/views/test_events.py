@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gossamer
-from gossamer.views.events import WAITING_EVENTS_MAX, decode_event_payload, encode_event_payload
-from gossamer.wire.values import encode_value
+from gossamer.views.events import WAITING_EVENTS_MAX
+from gossamer.views.payloads import decode_event_payload, encode_event_payload
+from gossamer.wire.values import decode_value, encode_value
 
 # -- rows of SEEDS.md -----------------------------------------------------------------------------
 
@@ -379,6 +380,43 @@ def test_arguments_survive_the_journey_and_have_one_form(sender, args, kwargs):
 
     assert payload == encode_value([sender, args, kwargs])
     assert decode_event_payload(payload) == (sender, tuple(args), kwargs)
+
+
+PLAIN = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**64), 2**64)
+    | st.floats()
+    | st.text(max_size=30)
+    | st.binary(max_size=30)
+)
+
+
+@given(st.text(max_size=30), st.lists(PLAIN, max_size=5), st.integers(0), st.integers(0, 255), st.booleans())
+def test_a_plain_payload_that_was_damaged_is_read_as_any_value_is(sender, args, at, byte, torn):
+    payload = bytearray(encode_event_payload(sender, tuple(args), {}))
+    payload[at % len(payload)] = byte
+    damaged = bytes(payload[: at % len(payload)] + payload[-1:] if torn else payload)
+
+    assert read(damaged) == read_as_value(damaged)
+
+
+def read(payload):
+    try:
+        return repr(decode_event_payload(payload))
+    except gossamer.Malformed:
+        return None
+
+
+def read_as_value(payload):
+    try:
+        sender, args, kwargs, *_ = decode_value(payload)
+        assert isinstance(args, list)
+        assert isinstance(kwargs, dict)
+        assert all(type(name) is str for name in kwargs)
+    except (gossamer.Malformed, TypeError, ValueError, AssertionError):
+        return None
+    return repr((sender, tuple(args), kwargs)) if isinstance(decode_value(payload), list) else None
 
 
 @given(st.binary(max_size=40) | VALUES.map(encode_value))

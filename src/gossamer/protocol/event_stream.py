@@ -10,6 +10,7 @@ import math
 import random
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..crdt.dots import Origin
 from ..crdt.vector_clock import VectorClock
@@ -24,9 +25,11 @@ LOST_REMEMBERED = 64
 OWED_MAX = 64
 
 
-@dataclass(frozen=True, slots=True)
-class RawEvent:
-    """An event as it is handed over: counted by its boot, its payload not yet decoded."""
+class RawEvent(NamedTuple):
+    """An event as it is handed over: counted by its boot, its payload not yet decoded.
+
+    A tuple, which is made in a third of the time of a dataclass: there are many.
+    """
 
     boot: bytes
     number: int
