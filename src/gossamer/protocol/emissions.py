@@ -29,6 +29,7 @@ from .post import Post
 
 ANSWER_BYTES_MAX = 32 << 10
 """What is repeated at once to one who asks: it asks again for the rest."""
+HAD_MAX = 64
 CONFIRM_AGAIN_S = 0.1
 LOOK_AGAIN_S = 1.0
 EVENTS_LATELY_S = 2.0
@@ -79,6 +80,8 @@ class Emissions:
         """When `tick` has something to do."""
         self.holding = False
         """Whether an event waits for state: look again when that has grown."""
+        self.had: dict[bytes, None] = {}
+        """Messages that came last, and whose events have all been handed over: likely to come again, for nothing."""
         self._boot, self._ledger, self._membership = boot, ledger, membership
         self._exchanges, self._post, self._effects, self._rng = exchanges, post, effects, rng
         self._questions: list[Question] = []
@@ -213,8 +216,7 @@ class Emissions:
         if member.boot not in self.streams:
             stream = self.streams[member.boot] = EventStream(member.boot, events)
             if self.replay_wanted and events:
-                stream.replay = Replay(1, events)
-                self._plan(stream, now)
+                self._replay(stream, events, now)
 
     def heard(self, member: Member, message: Events, now: float) -> None:
         """A member tells of its events.  One that we do not know yet is asked for them once we do."""
@@ -228,6 +230,14 @@ class Emissions:
         if message.answer_wanted:
             stream.owe(message.first + len(message.items) - 1)
         self._advance(stream, now)
+
+    def note(self, message: Events, data: bytes) -> None:
+        """Remember a message that has been heard, if nothing can come of hearing it again."""
+        stream = self.streams.get(message.boot)
+        if stream is not None and message.items and not message.answer_wanted and stream.has_all(message):
+            self.had[data] = None
+            if len(self.had) > HAD_MAX:
+                del self.had[next(iter(self.had))]
 
     def release(self, now: float) -> None:
         """Our state has grown: hand over what waited for it."""
@@ -295,8 +305,12 @@ class Emissions:
         self.replay_wanted = True
         for stream in self.streams.values():
             if stream.next > 1:
-                stream.replay = Replay(1, stream.next - 1)
-                self._plan(stream, now)
+                self._replay(stream, stream.next - 1, now)
+
+    def _replay(self, stream: EventStream, until: int, now: float) -> None:
+        stream.replay = Replay(1, until)
+        self.had.clear()  # what was heard before has to be heard again
+        self._plan(stream, now)
 
     def _plan(self, stream: EventStream, now: float) -> None:
         stream.plan(now, self._rng)

@@ -109,6 +109,10 @@ class EventStream:
             self._wait_s, self.asked_since = ASK_FLOOR_S, None
         return ready
 
+    def has_all(self, message: Events) -> bool:
+        """Whether all that a message brings has been handed over, and none of it is to be replayed."""
+        return self.replay is None and message.first + len(message.items) <= self.next
+
     def replayed(self, message: Events) -> list[RawEvent]:
         """Return what a message brings of the time before, if that was asked for."""
         replay = self.replay

@@ -215,12 +215,17 @@ class Replica:
             if data in self._applied:  # spare room repeats what was sent before: most of it is known
                 self.counts["batches old"] += 1
                 continue
+            if data in self.emissions.had:
+                self.counts["events old"] += 1
+                continue
             try:
                 message = self._decode(data)
                 if message is None:
                     self.counts["unknown messages"] += 1
-                else:
-                    self._heard(member, message, None, multicast, now, wall_ms)
+                    continue
+                self._heard(member, message, None, multicast, now, wall_ms)
+                if type(message) is Events:
+                    self.emissions.note(message, data)
             except Malformed:
                 self.counts["malformed messages"] += 1
 
