@@ -295,6 +295,21 @@ def test_a_peer_that_comes_later_hears_what_is_emitted_from_then_on_and_earlier_
     assert asked == own == [(n, True) for n in range(5)] + [(5, False)]
 
 
+def test_what_was_heard_before_is_heard_again_if_it_is_asked_for(mesh_factory, net):
+    a, b, heard = mesh_factory("a"), mesh_factory("b"), []
+    a.events.emit("n", 0)
+    net.run(0.1)
+    assert b.replica.counts["events old"] == 0
+
+    b.events.on("n", heard.append, replay=True)  # and gets the same bytes
+    net.run(2)
+    a.events.emit("n", 1)
+    net.run(0.1)
+
+    assert heard == [0, 1]
+    assert b.replica.counts["events old"] == 1
+
+
 def test_a_replay_brings_nothing_twice(mesh_factory, net):
     a = mesh_factory("a")
     a.events.emit("n", 0)
