@@ -78,10 +78,19 @@ class DatagramSockets:
     def multicast(self, datagram: bytes) -> bool:
         """Send to the group on each interface in use; return whether any took it."""
         with self._lock:
-            return sum(self._send_by(interface, datagram) for interface in self._interfaces) > 0
+            sent = False
+            for interface in self._interfaces:
+                if self._send_by(interface, datagram):
+                    sent = True
+            return sent
 
     def unicast(self, datagram: bytes, to: Address) -> bool:
         """Send to one peer; return whether the kernel took it."""
+        try:
+            socket.inet_aton(to[0])  # a name would be looked up, and wait for an answer
+        except (OSError, OverflowError, UnicodeError):
+            self._statistics.send_errors += 1
+            return False
         with self._lock:
             return self._send(datagram, to)
 
@@ -99,7 +108,6 @@ class DatagramSockets:
         if self._closed:
             return False
         try:
-            socket.inet_aton(to[0])  # a name would be looked up, and wait for an answer
             self._own.sendto(datagram, to)
         except (OSError, OverflowError, UnicodeError):
             self._statistics.send_errors += 1

@@ -92,8 +92,8 @@ class Emissions:
         """Emit an event; return its number.  Thread-safe; it is sent by `next_datagram` or `flush`."""
         ledger, ring = self._ledger, self.ring
         with ledger.lock:
-            head = ledger.head()
-            needs = (ledger.origin, head) if ledger.origin is not None and head else None
+            origin = ledger.origin
+            needs = None if origin is None or not (head := ledger.head()) else (origin, head)
             number = ring.add(name, payload, needs, now)
             if self.observer is not None:
                 self.observer.happened((RawEvent(self._boot, number, name, payload),))
@@ -226,10 +226,7 @@ class Emissions:
             return
         if stream.replay is not None:
             self._tell(stream.replayed(message))
-        stream.hear(message)
-        if message.answer_wanted:
-            stream.owe(message.first + len(message.items) - 1)
-        self._advance(stream, now)
+        self._advance(stream, now, message)
 
     def note(self, message: Events, data: bytes) -> None:
         """Remember a message that has been heard, if nothing can come of hearing it again."""
@@ -246,21 +243,31 @@ class Emissions:
             if stream.blocked:
                 self._advance(stream, now)
 
-    def _advance(self, stream: EventStream, now: float) -> None:
+    def _advance(self, stream: EventStream, now: float, message: Events | None = None) -> None:
+        """Hand over what can be, after hearing `message` if there is one."""
         lost = stream.lost
         with self._ledger.lock:
-            ready = stream.advance(self._ledger.state.known)
-            self.counts["events received"] += len(ready)
-            if self.observer is not None and ready:
-                self.observer.happened(ready)
+            known = self._ledger.state.known
+            ready = stream.advance(known) if message is None else stream.take(message, known)
+            if ready:
+                self.counts["events received"] += len(ready)
+                if self.observer is not None:
+                    self.observer.happened(ready)
+        if message is not None and message.answer_wanted:
+            stream.owe(message.first + len(message.items) - 1)
+        if stream.owes:
+            self._answer(stream)
         if stream.lost != lost:
             self._report(stream, stream.lost - lost)
-        self.holding = self.holding or stream.blocked
+        if not stream.calm:
+            self.holding = self.holding or stream.blocked
+            self._plan(stream, now)
+
+    def _answer(self, stream: EventStream) -> None:
         member = self._membership.members.get(stream.boot)
         for n in stream.answers():
             if member is not None:
                 self._post.to(member, EventsRepair(stream.boot, n, n))
-        self._plan(stream, now)
 
     def _tell(self, events: list[RawEvent]) -> None:
         if events and self.observer is not None:

@@ -309,6 +309,9 @@ class Replica:
                 self._batch(member, message, now, wall_ms)
             case _ if member.presence is Presence.LEFT:
                 self.counts["messages after a goodbye"] += 1
+            case Events():  # early: a handler waits for it
+                self.emissions.heard(member, message, now)
+                self.timers.by(self.emissions.due, now)
             case Beacon():
                 self._beacon(member, message, multicast, now, wall_ms)
             case Introduce():
@@ -332,9 +335,6 @@ class Replica:
                 self.settling.asked(member, message)
             case Settled():
                 self.settling.confirmed(member, message.origin, message.sequence)
-            case Events():
-                self.emissions.heard(member, message, now)
-                self.timers.by(self.emissions.due, now)
             case EventsRepair():
                 self.emissions.asked(member, message)
             case VoteRequest():

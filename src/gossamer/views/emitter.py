@@ -144,6 +144,8 @@ class Emitter:
 
     def happened(self, events: Sequence[RawEvent]) -> None:
         """Queue these for whoever wants them.  Called by the protocol, under the lock."""
+        if len(self._feeds) == 1 and not self._handlers.all:  # as with most who emit
+            return
         for feed in self._feeds:
             wanted = feed.wanted
             if feed.put([raw for raw in events if wanted(raw.name)]):

@@ -20,9 +20,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from operator import length_hint
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -73,8 +73,7 @@ class RefusedDatagram(Refused):
         self.cause = cause
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """An authentic datagram of our mesh.
 
     `fresh` is false where its number was accepted before, or lies more than a window behind:
