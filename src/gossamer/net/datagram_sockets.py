@@ -81,7 +81,7 @@ class DatagramSockets:
     def multicast(self, datagram: bytes) -> bool:
         """Send to the group on each interface in use; return whether any took it."""
         with self._lock:
-            return any([self._send_by(interface, datagram) for interface in self._interfaces])
+            return sum([self._send_by(interface, datagram) for interface in self._interfaces]) > 0
 
     def unicast(self, datagram: bytes, to: Address) -> bool:
         """Send to one peer; return whether the kernel took it."""

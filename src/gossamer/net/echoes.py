@@ -59,7 +59,7 @@ def _instruction(code: int, operand: int, then: int = 0, otherwise: int = 0) -> 
 
 
 class Drops:
-    """What the kernel dropped of what our listener should hear: our own, as it was told to, and what we were slow for."""
+    """What the kernel dropped that our listener should hear: our own, as it was told, and what we were too slow for."""
 
     __slots__ = ("_own", "_slow", "filtering", "sent")
 
