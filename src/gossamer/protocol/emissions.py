@@ -93,7 +93,8 @@ class Emissions:
         ledger, ring = self._ledger, self.ring
         with ledger.lock:
             origin = ledger.origin
-            needs = None if origin is None or not (head := ledger.head()) else (origin, head)
+            head = 0 if origin is None else ledger.state.known.heads.get(origin, 0)
+            needs = None if origin is None or not head else (origin, head)
             number = ring.add(name, payload, needs, now)
             if self.observer is not None:
                 self.observer.happened((RawEvent(self._boot, number, name, payload),))

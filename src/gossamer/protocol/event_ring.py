@@ -25,6 +25,7 @@ STREAM_MESSAGE_BYTES = 64 << 10
 REPEAT_MESSAGES_MAX = 2
 SHARE = 0.2
 """Of the bandwidth for multicast: state has the rest."""
+_made = tuple.__new__
 
 
 class Emitted(NamedTuple):
@@ -72,7 +73,7 @@ class EventRing:
         """Count one more event and keep it; return its number.  O(its bytes), amortised."""
         item, kept = encode_event(name, payload), self._kept
         self.emitted = number = self.emitted + 1
-        kept[number] = Emitted(name, payload, item, needs, now)
+        kept[number] = _made(Emitted, (name, payload, item, needs, now))
         self._kept_bytes += len(item)
         if len(kept) > KEPT_EVENTS or self._kept_bytes > self._options.message_bytes_max:
             self._forget(now)
@@ -129,7 +130,11 @@ class EventRing:
 
         Room that is left repeats the messages before: loss p becomes p squared.
         """
-        if self.pushing or self.idle or self.overloaded() or not self.affordable(now):
+        if self.pushing or self.multicast_until == self.emitted:
+            return None
+        if self.multicast_until + 1 == self.emitted:
+            return self._lone(now)
+        if self.overloaded() or not self.affordable(now):
             return None
         size_max = DATAGRAM_BODY_MAX - 2
         taken, room = [], DATAGRAM_BODY_MAX
@@ -139,15 +144,27 @@ class EventRing:
             taken.append(data)
             room -= len(data) + 2
             self.multicast_until = until
-        repeated: list[bytes] = []
+        return self._filled(tuple(taken), room)
+
+    def _lone(self, now: float) -> tuple[bytes, ...] | None:
+        """Return the datagram of one event, as nearly all are when there is time for each."""
+        event = self._kept[self.emitted]
+        if len(event.item) + HEADER_BYTES + 2 > DATAGRAM_BODY_MAX or not self.affordable(now):
+            return None
+        data = encode_events(self.boot, self.emitted, event.needs, (event.item,), self.oldest)
+        self.multicast_until = self.emitted
+        return self._filled((data,), DATAGRAM_BODY_MAX - len(data) - 2)
+
+    def _filled(self, taken: tuple[bytes, ...], room: int) -> tuple[bytes, ...]:
+        messages = taken
         for data in reversed(self._recent):
             if len(data) + 2 > room:
                 break
-            repeated.insert(0, data)
+            messages = (data, *messages)
             room -= len(data) + 2
         self._recent.extend(taken)
         self._bits -= 8 * (DATAGRAM_BODY_MAX - room + 100)
-        return (*repeated, *taken)
+        return messages
 
     def overloaded(self) -> bool:
         """Whether multicast cannot carry the backlog: it is too long, or holds an event too large."""

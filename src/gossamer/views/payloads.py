@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from ..errors import Malformed, UnsendableValue
-from ..wire.values import decode_value, encode_value
+from ..errors import Malformed
+from ..wire.values import decode_value, encode_plain, encode_value
 
 Content = tuple[Any, tuple[Any, ...], Mapping[str, Any]]
 """Sender, arguments and keyword arguments."""
 
-_FLAT: Final = frozenset({bool, int, float, str, bytes, type(None)})
 _HEAD: Final = b"\x83"
 _ARRAY: Final = 0x80
 _ARRAY_HEADS: Final = tuple(bytes((_ARRAY | length,)) for length in range(24))
@@ -25,19 +24,23 @@ _NONE: Final[Mapping[str, Any]] = decode_value(_NO_KEYWORDS)
 _NAME_CHARACTERS: Final = 64
 """Senders this short are likely to come again, so that their bytes are kept for a while."""
 
-_encoded_name = lru_cache(256)(encode_value)
+
+@lru_cache(256)
+def _encoded_name(name: str) -> bytes | None:
+    return encode_plain((name,))
+
+
 _decoded_name = lru_cache(256)(decode_value)
 
 
 def encode_event_payload(sender: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
     """Return what travels of an event beside its name.  Raises `UnsendableValue`, naming the argument."""
-    if not kwargs and type(sender) in _FLAT and len(args) < len(_ARRAY_HEADS) and _FLAT.issuperset(map(type, args)):
-        try:
-            is_name = type(sender) is str and len(sender) <= _NAME_CHARACTERS
-            said = _encoded_name(sender) if is_name else encode_value(sender)
-            return b"".join((_HEAD, said, _ARRAY_HEADS[len(args)], *map(encode_value, args), _NO_KEYWORDS))
-        except UnsendableValue:  # which argument it was, the long way tells
-            pass
+    if not kwargs and len(args) < len(_ARRAY_HEADS):
+        is_name = type(sender) is str and len(sender) <= _NAME_CHARACTERS
+        said = _encoded_name(sender) if is_name else encode_plain((sender,))
+        plain = None if said is None else encode_plain(args)
+        if said is not None and plain is not None:
+            return b"".join((_HEAD, said, _ARRAY_HEADS[len(args)], plain, _NO_KEYWORDS))
     return encode_value([sender, list(args), kwargs])
 
 

@@ -49,7 +49,7 @@ from ..crdt.vector_clock import NO_TAG, VectorClock
 from ..crdt.writes import Batch, Held, Key
 from ..errors import Malformed
 from .columns import batch_from_columns, encode_batch_columns, part_columns, part_from_columns
-from .event_messages import encode_event, encode_events, events_from
+from .event_messages import encode_event, encode_events, events_from, lone_event
 from .heads import ARRAY, encode_bytes, encode_integer, head
 from .messages import (
     Abort,
@@ -210,6 +210,9 @@ def encode_message(message: Message) -> bytes:
 
 def decode_message(data: bytes) -> Message | None:
     """Return the message in `data`, None for a kind we do not know; raise Malformed for what is neither."""
+    lone = lone_event(data)
+    if lone is not None:
+        return lone
     items = decode_strict(data)
     if type(items) is not list or not items or type(items[0]) is not int:
         raise Malformed("a message that is no array with a kind")
