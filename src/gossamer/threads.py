@@ -12,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import trio
@@ -171,8 +170,10 @@ class ListenerThread:
     def wake(self) -> None:
         """There is something to deliver.  From any thread."""
         if self._bell.locked():  # else somebody has rung, and the thread has still to look
-            with suppress(RuntimeError):  # two rang at once
+            try:
                 self._bell.release()
+            except RuntimeError:  # two rang at once
+                return
 
     def call(self, fn: Callable[[], Any]) -> None:
         """Call `fn` as soon as what was to be delivered before it has been."""

@@ -81,7 +81,10 @@ class DatagramSockets:
     def multicast(self, datagram: bytes) -> bool:
         """Send to the group on each interface in use; return whether any took it."""
         with self._lock:
-            return sum([self._send_by(interface, datagram) for interface in self._interfaces]) > 0
+            sent = False
+            for interface in self._interfaces:
+                sent = self._send_by(interface, datagram) or sent
+            return sent
 
     def unicast(self, datagram: bytes, to: Address) -> bool:
         """Send to one peer; return whether the kernel took it."""

@@ -122,7 +122,7 @@ class Emitter:
         handler.replay, handler.heard_until = True, heard
         for number, event in ring.past():
             if handler.pattern.matches(event.name):
-                self._feed.put((RawEvent(ring.boot, number, event.name, event.payload, 0, True),))
+                self._feed.queue(RawEvent(ring.boot, number, event.name, event.payload, 0, True))
 
     def _ask_replay(self, emissions: Emissions) -> None:
         emissions.replay(self._station.now())
@@ -147,8 +147,7 @@ class Emitter:
         if len(self._feeds) == 1 and not self._handlers.all:  # as with most who emit
             return
         for feed in self._feeds:
-            wanted = feed.wanted
-            if feed.put([raw for raw in events if wanted(raw.name)]):
+            if feed.put(events):
                 feed.wake()
 
     def lost(self, boot: bytes, count: int) -> None:

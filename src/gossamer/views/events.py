@@ -71,17 +71,23 @@ class EventFeed:
         self.wake, self.wanted = wake, wanted
 
     def put(self, events: Sequence[RawEvent]) -> bool:
-        """Queue these, and return whether there were any.  Call it under the lock."""
-        if not events:
-            return False
-        self._queue.extend(events)
-        self._bytes += sum([len(raw.payload) for raw in events])
+        """Queue those of these that are wanted, and return whether any was.  Call it under the lock."""
+        wanted, found = self.wanted, False
+        for raw in events:
+            if wanted(raw.name):
+                self.queue(raw)
+                found = True
+        return found
+
+    def queue(self, raw: RawEvent) -> None:
+        """Queue one.  Call it under the lock."""
+        self._queue.append(raw)
+        self._bytes += len(raw.payload)
         while len(self._queue) > WAITING_EVENTS_MAX or (self._bytes > WAITING_BYTES_MAX and len(self._queue) > 1):
             oldest = self._queue.popleft()
             self._bytes -= len(oldest.payload)
             self._dropped[oldest.boot] += 1 + oldest.missed
             self.missed += 1
-        return True
 
     def take(self) -> RawEvent | None:
         """Return the next event, None if there is none."""
