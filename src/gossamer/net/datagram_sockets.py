@@ -55,9 +55,7 @@ class DatagramSockets:
         self._joined: frozenset[Interface] = frozenset()
         self._sources: frozenset[Address] = frozenset()
         self._sending_by: Interface | None = None
-        self._comes_back = False
-        """Whether what we send by that interface comes back, and is dropped by the kernel."""
-        self._came_back, self._drops = 0, Drops()
+        self._comes_back, self._came_back, self._drops = False, 0, Drops()
         self._reopened = trio.Event()
         self._last_complaint = ""
         self.port: int = self._own.getsockname()[1]
