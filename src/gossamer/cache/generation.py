@@ -117,12 +117,12 @@ class Generation:
         offset = self._words[word_at] & OFFSET_MASK
         return 0 if offset == OFFSET_MASK else offset
 
-    def heading(self, offset: int) -> tuple[int, int, int, int]:
-        """Return (length in bytes, birth, siblings, deletes) of the record at `offset`, in units of 8 bytes."""
+    def heading(self, offset: int) -> tuple[int, int, int]:
+        """Return (length in bytes, birth, siblings) of the record at `offset`, in units of 8 bytes."""
         start = offset * WORD_BYTES
         data = self.segment.bytes_at(start, start + RECORD_BYTES)
-        _, birth, _, siblings, deletes, _ = HEADING.unpack_from(data, RECORD.size)
-        return int.from_bytes(data[:4], sys.byteorder), birth, siblings, deletes
+        _, birth, _, siblings, _, _ = HEADING.unpack_from(data, RECORD.size)
+        return int.from_bytes(data[:4], sys.byteorder), birth, siblings
 
     def lead(self, word_at: int, at: int) -> None:
         """Let the word lead to the record at byte `at`."""

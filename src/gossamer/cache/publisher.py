@@ -29,14 +29,14 @@ class Publisher:
     def __init__(self, path: Path, state: LWWMap, *, generation: int = 1, version: int = 0) -> None:
         self._state = state
         self._forgotten: dict[Origin, int] = {}
-        self._writer = SegmentWriter(path, self._everything_known, generation=generation, version=version)
+        self._writer = SegmentWriter(path, self, generation=generation, version=version)
         self.stopped = ""
         """Why nothing is published any more; empty while all is well."""
         for key, held in state.live.items():
             self._put(key, held)
         for key in state.deletes.keys() - state.live.keys():
             self._put(key, None)
-        self._writer.put_heads(self._everything_known())
+        self._writer.put_heads(self.known())
         self._writer.count = sum(type(key) is not SpaceKey for key in state.live)
         self._writer.commit()
 
@@ -50,14 +50,18 @@ class Publisher:
         """How many files there have been."""
         return self._writer.generations
 
-    def _everything_known(self) -> Heads:
+    def known(self) -> Heads:
+        """Return all heads, and up to where deletes were forgotten: each generation says them whole."""
         known = self._state.known
         self._forgotten = dict(self._state.forgotten)
         return Heads({o: (n, known.tags.get(o, NO_TAG)) for o, n in known.heads.items()}, self._forgotten)
 
+    def held(self, key: Key) -> tuple[Held, tuple[Dot, ...]]:
+        """Return the live writes and the kept deletes of `key`: what a new generation says of it."""
+        return self._state.live.get(key), self._state.deletes.get(key, ())
+
     def _put(self, key: Key, held: Held) -> None:
-        deletes: tuple[Dot, ...] = self._state.deletes.get(key, ()) if self._state.deletes else ()
-        self._writer.put(key, held, deletes)
+        self._writer.put(key, held, self._state.deletes.get(key, ()))
 
     def replaced(self, replaced: Sequence[Replaced], local: bool) -> None:
         """Publish a step.  O(its keys)."""

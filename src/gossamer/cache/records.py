@@ -6,7 +6,6 @@ from a writer that died knows what it knew, and no delete is undone by that.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 from zlib import crc32
@@ -70,13 +69,6 @@ def entry_record(key: bytes, held: Held, deletes: tuple[Dot, ...], previous: int
 def heads_record(known: Mapping[Origin, tuple[int, bytes]], forgotten: Mapping[Origin, int]) -> bytes:
     """Return the record that says how far the vector has come."""
     return record(HEADS, heads_body(known, forgotten), 0, 0, 0, len(known), len(forgotten))
-
-
-def moved(data: bytes, previous: int) -> bytes:
-    """Return an entry's record as it stands elsewhere, with another record before it."""
-    heading = HEADING.unpack_from(data, RECORD.size)
-    checked = HEADING.pack(previous, *heading[1:]) + data[RECORD_BYTES:]
-    return data[:4] + crc32(checked).to_bytes(4, sys.byteorder) + checked
 
 
 def is_whole(data: bytes) -> bool:

@@ -8,9 +8,9 @@ next lies under the name and the old one says so.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from ..crdt.dots import Dot
 from ..crdt.writes import Held, Key
@@ -27,25 +27,30 @@ from .layout import (
     OFFSET_BIAS,
     STATE_AT,
     VERSION_AT,
-    WORD_BYTES,
     aligned,
 )
-from .records import Heads, entry_record, heads_record, moved
+from .records import Heads, entry_record, heads_record
 
 MOVES_A_PUT: Final = 4
 """While the next generation is made, each entry that is put moves so many, or twice its own size if that is more."""
 
 
+class Source(Protocol):
+    """The state that a segment shows."""
+
+    def held(self, key: Key) -> tuple[Held, tuple[Dot, ...]]:
+        """Return the live writes and the kept deletes of `key`."""
+
+    def known(self) -> Heads:
+        """Return all heads, and up to where deletes were forgotten."""
+
+
 class SegmentWriter:
-    """Writes the segment at `path`.  Not thread-safe: whoever owns it owns the lock.
+    """Writes the segment at `path`.  Not thread-safe: whoever owns it owns the lock."""
 
-    `known` returns all heads, and up to where deletes were forgotten: each generation holds
-    them whole.
-    """
-
-    def __init__(self, path: Path, known: Callable[[], Heads], *, generation: int = 1, version: int = 0) -> None:
+    def __init__(self, path: Path, source: Source, *, generation: int = 1, version: int = 0) -> None:
         self._path = path
-        self._known = known
+        self._source = source
         self._births = 1
         self._at: Generation = Generation(path, generation, 0, 0)
         """What is being filled."""
@@ -87,7 +92,7 @@ class SegmentWriter:
             word_at = into.place(key, key_bytes)
         previous, before_bytes = into.previous(word_at), 0
         if previous:
-            length, born, siblings, _ = into.heading(previous)
+            length, born, siblings = into.heading(previous)
             before_bytes = aligned(length)
             if siblings and not birth:
                 birth = born
@@ -165,11 +170,10 @@ class SegmentWriter:
         for key in self._moving:
             if key not in where:
                 offset = source.previous(source.where[key])
-                length, _, siblings, deletes = source.heading(offset)
-                if siblings or deletes:
-                    data = source.segment.bytes_at(offset * WORD_BYTES, offset * WORD_BYTES + length)
-                    target.lead(target.place(key, canonical_key_bytes(key)), target.append(moved(data, 0)))
-                    target.live_bytes += aligned(length)
+                length, birth, _ = source.heading(offset)
+                held, deletes = self._source.held(key)
+                if held is not None or deletes:
+                    self._put(target, key, canonical_key_bytes(key), held, deletes, birth)
                 budget -= length
             count -= 1
             if count <= 0 and budget <= 0:
@@ -178,7 +182,7 @@ class SegmentWriter:
 
     def _take_next(self) -> None:
         """All is in the next generation: fill that one from now on."""
-        heads = self._known()
+        heads = self._source.known()
         assert self._next is not None
         self._next.append(heads_record(heads.known, heads.forgotten))
         old, self._at, self._next = self._at, self._next, None
