@@ -42,8 +42,6 @@ class Verb(IntEnum):
     """(name, arguments, keyword arguments, sender or None)."""
     COUNT = 6
     """(name of a counter, by how much)."""
-    SETTLE = 7
-    """(timeout_s): answered once every peer that is there knows what was written."""
 
 
 class Request(NamedTuple):
