@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any as _Anything
 
-from .node import DEFAULTS, Node
+from .configuration import DEFAULTS
+from .node import Node
 from .receivers import ANONYMOUS as Anonymous
 from .receivers import ANY as Any
 from .receivers import NotConnected

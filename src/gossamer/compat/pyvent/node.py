@@ -13,27 +13,13 @@ from typing import Any as Anything
 
 import gossamer
 
-from ...errors import ConfigurationError, MeshClosed, MeshTimeout, WrongThread
-from ...settings import setting
+from ...errors import MeshClosed, MeshTimeout, WrongThread
+from .configuration import DEFAULTS, Configuration
 from .ears import ESCAPED, Ears, named, pattern_of
 from .pydispatch_bridge import Bridge, same
 from .receivers import ANONYMOUS, ANY, Receivers, is_meant
 
 logger = logging.getLogger("gossamer.compat.pyvent")
-
-DEFAULTS: dict[str, Anything] = {"server": True, "id": "pyvent", "address": "0.0.0.0", "port": 52002}
-_MORE: dict[str, Anything] = {
-    "mesh": "pyvent",
-    "secret": None,
-    "peers": (),
-    "insecure_lan": False,
-    "options": None,
-    "timeout": 0.5,
-    "pydispatch": None,
-}
-_EVERYWHERE = ("0.0.0.0", "*", "", None)
-_WHEN_RUNNING = ("server", "timeout", "pydispatch")
-"""Options that may change while a node takes part."""
 
 
 class Node:
@@ -56,7 +42,7 @@ class Node:
     defaults = DEFAULTS
 
     def __init__(self, **options: Anything) -> None:
-        self.options: dict[str, Anything] = {**DEFAULTS, **_MORE}
+        self._configuration = Configuration()
         self._lock = threading.RLock()
         self._receivers = Receivers()
         self._ears = Ears(self._receivers)
@@ -64,7 +50,6 @@ class Node:
         self._mesh: gossamer.BlockingMesh | None = None
         self._close: Callable[[], object] = _nothing
         self._serves = False
-        self._given: set[str] = set()
         _nodes.add(self)
         self.configure(**options)
 
@@ -73,15 +58,13 @@ class Node:
 
         Raises ConfigurationError for an unknown one, and for one that comes too late: `stop` first.
         """
-        unknown = sorted(set(options) - set(self.options))
-        if unknown:
-            raise ConfigurationError(f"a node has no option {', '.join(unknown)}; it has {', '.join(self.options)}")
         with self._lock:
-            late = [n for n, value in options.items() if n not in _WHEN_RUNNING and value != self.options[n]]
-            if self._mesh is not None and late:
-                raise ConfigurationError(f"{', '.join(late)} must be set before anything else is done; stop() first")
-            self.options = {**self.options, **options}
-            self._given.update(options)
+            self._configuration.change(options, is_running=self._mesh is not None)
+
+    @property
+    def options(self) -> dict[str, Anything]:
+        """What holds now, by name."""
+        return self._configuration.options
 
     # -- taking part ----------------------------------------------------------------------------
 
@@ -129,8 +112,8 @@ class Node:
     def _started(self) -> gossamer.BlockingMesh:
         with self._lock:
             if self._mesh is None:
-                given = self._option("mesh")
-                mesh: gossamer.BlockingMesh = self._joined(given) if isinstance(given, str) else given
+                given = self._configuration.get("mesh")
+                mesh: gossamer.BlockingMesh = self._configuration.join() if isinstance(given, str) else given
                 if isinstance(given, str):
                     let_go = weakref.finalize(self, _let_go, mesh)
                     let_go.atexit = False  # the mesh has its own way to end with the program
@@ -138,23 +121,6 @@ class Node:
                 self._mesh, self._serves = mesh, bool(self.options["server"])
                 self._ears.enter(mesh)
             return self._mesh
-
-    def _option(self, name: str) -> Anything:
-        """Return an option: as it was given, else as the settings of every mesh have it, else pyvent's own."""
-        return self.options[name] if name in self._given else setting(name).value or self.options[name]
-
-    def _joined(self, name: str) -> gossamer.BlockingMesh:
-        options = self.options
-        return gossamer.join(
-            name,
-            secret=options["secret"],
-            peers=options["peers"],
-            interfaces=None if options["address"] in _EVERYWHERE else [options["address"]],
-            port=self._option("port"),
-            insecure_lan=options["insecure_lan"],
-            options=options["options"],
-            nickname=None if options["id"] == DEFAULTS["id"] else options["id"],
-        )
 
     # -- signals --------------------------------------------------------------------------------
 
@@ -196,7 +162,7 @@ class Node:
         In a callback it does not wait, and returns True.  `sender` says who sends: by default "pyvent", or "pyvent.ID".
         Raises UnsendableValue, a TypeError, for an argument that is no value of a mesh, and then sends nothing.
         """
-        sender = same(kargs.pop("sender", self._sender()))
+        sender = same(kargs.pop("sender", self._configuration.sender))
         sender = "" if sender is ANONYMOUS else sender
         arguments = {ESCAPED.get(name, name): value for name, value in kargs.items()}
         emit = partial(self._started().events.emit, signal, sender=sender, **arguments)
@@ -231,9 +197,6 @@ class Node:
                         return event.args, {"signal": event.name, "sender": event.sender, **named(event.kwargs)}
             except MeshTimeout:
                 return None, None
-
-    def _sender(self) -> str:
-        return "pyvent" if self.options["id"] == DEFAULTS["id"] else f"pyvent.{self.options['id']}"
 
     def _fork_in_child(self) -> None:
         self._lock = threading.RLock()
