@@ -22,7 +22,7 @@ def start(tmp_path, mesh_port) -> Iterator[Callable[..., OldProgram]]:
 
 
 def test_one_window_sends_ten_signals_and_another_in_another_directory_gets_all(start):
-    receiver, sender = start("share_test.py", "rx"), start("share_test.py", "tx", directory="elsewhere")
+    receiver, sender = start("share_trial.py", "rx"), start("share_trial.py", "tx", directory="elsewhere")
 
     assert [receiver.line() for _ in range(10)] == [f"happy:{n}" for n in range(10)]
     assert sender.ends() == (0, "")
@@ -32,7 +32,7 @@ def test_one_window_sends_ten_signals_and_another_in_another_directory_gets_all(
 
 @pytest.mark.slow
 def test_both_in_one_window_take_turns(start):
-    program = start("share_test.py")
+    program = start("share_trial.py")
 
     assert program.ends() == (0, "")
     assert program.rest() == [f"happy:{n}" for n in range(10)]

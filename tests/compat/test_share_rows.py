@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import logging
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -106,7 +106,7 @@ def test_P3_any_name_sends_checks_and_gets_whatever_its_case(share, peer):
     assert bob.isfred(wait=True, timeout=5)
     assert bob.getFred() == "is happy"
     bob.face("happy:1")
-    assert share.isFace(wait=True, timeout=5)  # share_test.py of py-share has it so
+    assert share.isFace(wait=True, timeout=5)  # share_trial.py of py-share has it so
     assert (share.getFace(), share.isFace(), share.getFace()) == ("happy:1", False, None)
     assert dir(share) == ["check", "get", "send"]
     assert (share.EXTN, share.POLL_RATE) == (".share", 0.5)
@@ -518,4 +518,16 @@ def test_a_forked_child_sends_as_a_peer_of_its_own(own_settings, peer):
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         forking.fred("after", wait=False)
         assert here.get("fred", wait=True, timeout=5) == "after"
-    logging.getLogger("gossamer").debug("both have ended")
+
+
+def test_a_child_of_multiprocessing_waits_at_its_end_until_its_signals_were_got(own_settings, peer):
+    here = peer()
+    with Share() as forking:
+        forking.fred("before")
+        assert here.get("fred", wait=True, timeout=5) == "before"
+        process = multiprocessing.get_context("fork").Process(target=forking.send, args=("fred", "child"))
+        process.start()
+
+        assert here.get("fred", wait=True, timeout=10) == "child"
+        process.join(10)
+        assert process.exitcode == 0

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
-import sys
 import time
-import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -16,6 +13,7 @@ import gossamer
 
 from ...errors import GossamerError, MeshTimeout
 from ...settings import setting
+from .ending import follow, linger_at_the_end
 from .watches import Watches
 
 MESH = "share"
@@ -63,6 +61,7 @@ class Share:
         self._mesh: gossamer.BlockingMesh | None = None if isinstance(mesh, str) else mesh
         self._channels: dict[str, gossamer.BlockingChannel] = {}
         self._watches = Watches(self._channel)
+        follow(self)
 
     # -- what py-share does -----------------------------------------------------------------------
 
@@ -195,10 +194,15 @@ class Share:
         with self._lock:
             if folded not in self._channels:
                 self._channels[folded] = self.mesh.channel(folded, self._mode)
-                _remember(self)
+                linger_at_the_end()
             return self._channels[folded]
 
-    def _linger(self) -> None:
+    def fork_in_child(self) -> None:
+        """Keep no lock that a thread of the parent holds; functions of `on` are called if they are registered anew."""
+        self._lock, self._watches = RLock(), Watches(self._channel)
+        self._channels = {}
+
+    def linger(self) -> None:
         """The program ends: let what was sent be got."""
         self._drain(list(self._channels.values()))
 
@@ -220,24 +224,3 @@ def _without_data(
             f"write share.send({called!r}, ...)"
         )
     return look(name, wait=wait, timeout=timeout)
-
-
-# -- the end of the program -----------------------------------------------------------------------
-
-_shares: weakref.WeakSet[Share] = weakref.WeakSet()
-
-
-def _remember(share: Share) -> None:
-    """Let a program that ends wait for what it sent; a child of `multiprocessing` too, which runs no `atexit`."""
-    if not _shares:
-        atexit.register(_linger)  # after the mesh's own, so it runs before
-        process = sys.modules.get("multiprocessing.process")
-        util: Any = sys.modules.get("multiprocessing.util")
-        if process is not None and util is not None and process.parent_process() is not None:
-            util.Finalize(None, _linger, exitpriority=10)
-    _shares.add(share)
-
-
-def _linger() -> None:
-    for share in list(_shares):
-        share._linger()
