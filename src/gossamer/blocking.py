@@ -15,14 +15,17 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from .blocking_events import BlockingEvents
+from .cache.places import place_of
 from .errors import ConfigurationError, MeshTimeout, WrongThread
 from .handle import EVERYTHING, Arguments, MeshHandle, Peer
 from .options import Options
 from .protocol.effects import Requested
 from .settings import arguments_of
+from .sharing import Sharing
 from .talking import CALL_TIMEOUT_S
 from .threads import ENDS_WITHIN_S, ListenerThread, LoopThread, Workers, wait_for
 from .views.advisory_lease import AdvisoryState
@@ -53,11 +56,12 @@ class BlockingMesh(MeshHandle):
         self._reviving = threading.RLock()
         self._listener_thread: ListenerThread | None = None
         self._workers = Workers(f"gossamer {self.name} worker")
+        self._sharing = Sharing(self, place_of(self.name)) if arguments.share else None
         self._run()
 
     def _run(self) -> None:
         """Live, in a thread; return once caught up."""
-        self._loop = LoopThread(self)
+        self._loop = LoopThread(self, companions=() if self._sharing is None else (self._sharing.run,))
         _open[id(self)] = self
         _close_with_process()
         try:
@@ -91,6 +95,9 @@ class BlockingMesh(MeshHandle):
             self._listener_thread.stop()
             self._listener_thread.thread.join(ENDS_WITHIN_S)
         self._workers.stop()
+        if self._sharing is not None:
+            self._sharing.close()
+            self._sharing = None
         _open.pop(id(self), None)
 
     def retire(self) -> None:
@@ -345,6 +352,7 @@ class BlockingMesh(MeshHandle):
     def fork_in_child(self) -> None:
         """Only the forking thread is left: join as a new peer at first use."""
         super().fork_in_child()
+        self._sharing = None
         self._retired = threading.Event()
         self._reviving = threading.RLock()
         self._listener_thread = None
@@ -442,6 +450,7 @@ def join(
     insecure_lan: bool = False,
     options: Options | None = None,
     nickname: str | None = None,
+    share: bool = False,
 ) -> BlockingMesh:
     """Join the mesh `name` and return it, a dict, once caught up with the peers found (or alone).
 
@@ -450,13 +459,15 @@ def join(
     everybody on it.  `peers` are addresses ("host" or "host:port") of peers that multicast
     does not reach; one that answers is enough.  `interfaces` (names or addresses) says
     where to multicast; by default where the default route leads.  `port` moves multicast
-    and streams away from 47474.  `nickname` is shown to others instead of host:pid.
+    and streams away from 47474.  `nickname` is shown to others instead of host:pid.  With `share`, the
+    other processes of this host read what is held here in shared memory, and write through it: see `attach`.
 
     What is not given is taken from GOSSAMER_* in the environment, then from gossamer.toml.
     Raises ConfigurationError, SecretError or NetworkError, and says what to do.  A missing
     network is no error: peers meet when it appears.
     """
     arguments = arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname)
+    arguments = replace(arguments, share=share)
     mesh: BlockingMesh = (arguments.surroundings.join or BlockingMesh)(arguments)
     return mesh
 

@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import ConfigurationError
 
-SOCKET_PATH_BYTES_MAX = 100
-"""What every system takes as the path of a socket."""
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -61,17 +57,3 @@ def open_private(path: Path, flags: int) -> tuple[int, int]:
         os.close(fd)
         raise PermissionError(f"{path} is not a file that only this user can write")
     return fd, found.st_size
-
-
-@contextmanager
-def short_path(path: Path) -> Iterator[str]:
-    """Give a name for `path` that is short enough for a socket: by way of its open directory if need be."""
-    text = str(path)
-    if len(os.fsencode(text)) <= SOCKET_PATH_BYTES_MAX or not os.path.isdir("/proc/self/fd"):
-        yield text
-        return
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{directory}/{path.name}"
-    finally:
-        os.close(directory)

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from .. import errors
 from ..errors import GossamerError, NoPublisher
-from .files import short_path
 from .requests import CHANGED, Frames, Reply, Verb, read_reply, request_frame
+from .sockets import connected
 
 AGAIN_S: Final = 0.01
 """Between two tries to reach a publisher."""
@@ -52,8 +52,10 @@ class Link:
         self.version = max(self.version, reply.version)
         if reply.error:
             kind = getattr(errors, reply.error, GossamerError)
-            raise kind(reply.result) if isinstance(kind, type) and issubclass(kind, GossamerError) else GossamerError(
-                reply.result
+            raise (
+                kind(reply.result)
+                if isinstance(kind, type) and issubclass(kind, GossamerError)
+                else GossamerError(reply.result)
             )
         return reply.result
 
@@ -89,15 +91,8 @@ class Link:
         if self._pid != os.getpid():  # a forked child: the stream is its parent's
             self._socket, self._frames, self._pid = None, Frames(), os.getpid()
         if self._socket is None:
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            try:
-                sock.settimeout(max(0.001, deadline - time.monotonic()))
-                with short_path(self._path) as short:
-                    sock.connect(short)
-            except BaseException:
-                sock.close()
-                raise
-            self._socket, self._frames = sock, Frames()
+            self._socket = connected(self._path, max(0.001, deadline - time.monotonic()))
+            self._frames = Frames()
         return self._socket
 
     def _reply(self, sock: socket.socket) -> Reply:
@@ -111,7 +106,7 @@ class Link:
                     return reply
 
     def wait_for_news(self, timeout_s: float | None) -> bool:
-        """After `Verb.WATCH`: return whether something was published within the timeout.  Raises `OSError` if it ended."""
+        """After `Verb.WATCH`: return whether something was published in time.  Raises `OSError` if the stream ended."""
         sock = self._socket
         if sock is None:
             raise ConnectionResetError("there is no stream to a publisher")
@@ -139,4 +134,3 @@ class Link:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 return  # it has ended by itself
-

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import trio
 
@@ -37,10 +35,19 @@ class Guest:
 
 
 class Gate:
-    """Serves the attached processes of one mesh.  `answer(guest, data)` returns what is sent back."""
+    """Serves the attached processes of one mesh.
 
-    def __init__(self, path: Path, answer: Callable[[Guest, bytes], bytes], news: bytes) -> None:
-        self._path = path
+    `listening` opens the socket, not to block; `answer(guest, data)` returns what is sent back, and is called with
+    no data when the guest has gone; `news` is what tells of a change.
+    """
+
+    def __init__(
+        self,
+        listening: Callable[[], AbstractContextManager[socket.socket]],
+        answer: Callable[[Guest, bytes], bytes],
+        news: bytes,
+    ) -> None:
+        self._listening = listening
         self._answer = answer
         self._news = news
         self._guests: set[Guest] = set()
@@ -52,7 +59,7 @@ class Gate:
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Let attached processes in, until cancelled."""
         self._token = trio.lowlevel.current_trio_token()
-        with listening(self._path) as listener:
+        with self._listening() as listener:
             try:
                 async with trio.open_nursery() as self._nursery:
                     task_status.started()
@@ -88,6 +95,7 @@ class Gate:
             logger.warning("an attached process was cut off: %s", error)
         finally:
             self._guests.discard(guest)
+            self._answer(guest, b"")
             self.watchers = sum(one.watches for one in self._guests)
             sock.close()
 
@@ -117,7 +125,7 @@ class Gate:
             guest.is_flushing = False
 
     def changed(self) -> None:
-        """Something was published: tell those who watch, soon.  From any thread; a look at one number if nobody does."""
+        """Something was published: tell those who watch, soon.  From any thread; O(1) if nobody does."""
         if self.watchers and self._is_told and self._token is not None:
             self._is_told = False
             with contextlib.suppress(trio.RunFinishedError):
@@ -129,21 +137,3 @@ class Gate:
             if guest.watches and not guest.outgoing:  # who has not read the last news reads it first
                 with contextlib.suppress(ConnectionError):
                     self._send(guest, self._news)
-
-
-@contextmanager
-def listening(path: Path) -> Iterator[socket.socket]:
-    """Listen at `path`, where nobody else does; what a dead process left there is removed."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        path.unlink(missing_ok=True)
-        with short_path(path) as short:
-            sock.bind(short)
-        os.chmod(path, 0o600)
-        sock.listen(128)
-        sock.setblocking(False)
-        yield sock
-    finally:
-        sock.close()
-        path.unlink(missing_ok=True)
-
