@@ -108,7 +108,7 @@ class Cache(DictLike[Any]):
         yield from self._reader.read()
 
     def __reversed__(self) -> Iterator[Any]:
-        return reversed(self._reader.read())
+        yield from reversed(self._reader.read())
 
     def __len__(self) -> int:
         return len(self._reader)

@@ -56,8 +56,15 @@ class BlockingMesh(MeshHandle):
         self._reviving = threading.RLock()
         self._listener_thread: ListenerThread | None = None
         self._workers = Workers(f"gossamer {self.name} worker")
-        self._sharing = Sharing(self, place_of(self.name)) if arguments.share else None
+        self._sharing = self._shared() if arguments.share else None
         self._run()
+
+    def _shared(self) -> Sharing:
+        try:
+            return Sharing(self, place_of(self.name))
+        except BaseException:
+            self.dispose()
+            raise
 
     def _run(self) -> None:
         """Live, in a thread; return once caught up."""

@@ -78,7 +78,7 @@ class Sharing:
                 await trio.sleep(BEAT_S)
 
     def close(self) -> None:
-        """Publish no more; what was published can be read as long as the files are there."""
+        """Publish no more.  Attached processes can go on reading what they have."""
         with self._handle._ledger.lock:
             self._handle._watchers.publish_by(None)
             self.publisher.close()

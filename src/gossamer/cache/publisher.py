@@ -107,5 +107,5 @@ class Publisher:
         )
 
     def close(self) -> None:
-        """End in order: what is there stays readable until another publishes."""
-        self._writer.close()
+        """End in order: whoever has the segment mapped can go on reading, and nobody else finds it."""
+        self._writer.close(unlink=True)
