@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sharing": {"handle", "cache", "net", "views", "wire", "crdt"},
     "attached": {"settings", "cache", "views", "wire"},
     "settings": {"handle", "net.host_key", "wire.secret"},
-    "living": {"handle", "net"},
+    "living": {"handle", "net", "sharing"},
     "threads": {"handle", "living"},
     "loop_events": {"views"},
     "loop_changes": {"views"},
@@ -70,8 +70,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "blocking": {
         "blocking_events",
-        "cache.places",
-        "sharing",
         "handle",
         "talking",
         "settings",

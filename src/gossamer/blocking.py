@@ -15,17 +15,14 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from .blocking_events import BlockingEvents
-from .cache.places import place_of
 from .errors import ConfigurationError, MeshTimeout, WrongThread
 from .handle import EVERYTHING, Arguments, MeshHandle, Peer
 from .options import Options
 from .protocol.effects import Requested
 from .settings import arguments_of
-from .sharing import Sharing
 from .talking import CALL_TIMEOUT_S
 from .threads import ENDS_WITHIN_S, ListenerThread, LoopThread, Workers, wait_for
 from .views.advisory_lease import AdvisoryState
@@ -56,19 +53,11 @@ class BlockingMesh(MeshHandle):
         self._reviving = threading.RLock()
         self._listener_thread: ListenerThread | None = None
         self._workers = Workers(f"gossamer {self.name} worker")
-        self._sharing = self._shared() if arguments.share else None
         self._run()
-
-    def _shared(self) -> Sharing:
-        try:
-            return Sharing(self, place_of(self.name))
-        except BaseException:
-            self.dispose()
-            raise
 
     def _run(self) -> None:
         """Live, in a thread; return once caught up."""
-        self._loop = LoopThread(self, companions=() if self._sharing is None else (self._sharing.run,))
+        self._loop = LoopThread(self)
         _open[id(self)] = self
         _close_with_process()
         try:
@@ -102,9 +91,6 @@ class BlockingMesh(MeshHandle):
             self._listener_thread.stop()
             self._listener_thread.thread.join(ENDS_WITHIN_S)
         self._workers.stop()
-        if self._sharing is not None:
-            self._sharing.close()
-            self._sharing = None
         _open.pop(id(self), None)
 
     def retire(self) -> None:
@@ -359,7 +345,6 @@ class BlockingMesh(MeshHandle):
     def fork_in_child(self) -> None:
         """Only the forking thread is left: join as a new peer at first use."""
         super().fork_in_child()
-        self._sharing = None
         self._retired = threading.Event()
         self._reviving = threading.RLock()
         self._listener_thread = None
@@ -473,8 +458,7 @@ def join(
     Raises ConfigurationError, SecretError or NetworkError, and says what to do.  A missing
     network is no error: peers meet when it appears.
     """
-    arguments = arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname)
-    arguments = replace(arguments, share=share)
+    arguments = arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname, share)
     mesh: BlockingMesh = (arguments.surroundings.join or BlockingMesh)(arguments)
     return mesh
 

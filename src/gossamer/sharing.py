@@ -18,7 +18,7 @@ import trio
 
 from .cache.host_lock import HostLock
 from .cache.layout import GENERATION_AT, MOVED, STATE_AT, VERSION_AT
-from .cache.places import Place
+from .cache.places import Place, place_of
 from .cache.publisher import Publisher
 from .cache.requests import ATTACH_VERSION, CHANGED, Frames, Request, Verb, read_request, reply_frame
 from .cache.segment import Segment
@@ -38,9 +38,9 @@ BEAT_S = 0.1
 class Sharing:
     """Publishes what one mesh holds, and lets attached processes write."""
 
-    def __init__(self, handle: MeshHandle, place: Place) -> None:
+    def __init__(self, handle: MeshHandle) -> None:
+        place = place_of(handle.name)
         self._handle = handle
-        self._place = place
         lock = HostLock.taken(place.lock)
         if lock is None:
             raise ConfigurationError(

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import trio
@@ -45,17 +45,8 @@ def wait_for(event: threading.Event, seconds: float | None = None) -> bool:
 class LoopThread:
     """Runs one life of a mesh in a trio loop."""
 
-    def __init__(
-        self,
-        handle: MeshHandle,
-        on_step: Callable[[], object] = lambda: None,
-        companions: Sequence[Callable[[], Awaitable[None]]] = (),
-    ) -> None:
-        """`on_step` is called in the thread when the mesh has caught up, and when it has ended.
-
-        `companions` run in the loop beside it.
-        """
-        self._companions = companions
+    def __init__(self, handle: MeshHandle, on_step: Callable[[], object] = lambda: None) -> None:
+        """`on_step` is called in the thread when the mesh has caught up, and when it has ended."""
         self._handle = handle
         self._on_step = on_step
         self._ready = threading.Event()
@@ -116,7 +107,7 @@ class LoopThread:
             if self._stopping:  # before anybody could tell us through the token
                 self._handle.dispose()
                 return
-            async with living(self._handle, *self._companions):
+            async with living(self._handle):
                 self._ready.set()
                 self._on_step()
                 await trio.sleep_forever()

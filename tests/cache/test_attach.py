@@ -15,6 +15,7 @@ import pytest
 
 import gossamer
 from gossamer import ConfigurationError, MeshClosed, MeshTimeout, NoPublisher, UnsendableValue, ValueTooLarge
+from gossamer.cache.layout import GENERATION_AT
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -221,8 +222,8 @@ def test_a_listener_misses_nothing_while_the_segment_grows(shared, cache, eventu
     for number in range(30_000):
         shared[number % 100] = "x" * 100 + str(number)
 
-    assert shared._sharing.publisher.generations > 1
     eventually(lambda: latest == shared.snapshot())
+    assert cache._reader._current().words[GENERATION_AT] > 1
 
 
 # -- the end ----------------------------------------------------------------------------------------------
