@@ -41,8 +41,9 @@ def tk_var(
     """Return a tkinter variable bound to `mesh[key]` both ways, starting with what is there now.
 
     `mesh` is any mesh.  `kind` is StringVar, IntVar, DoubleVar or BooleanVar; if it is not given, the
-    type of the key's value decides, then that of `default`, else StringVar.  A plain Variable shows a value of
-    any type, as text; what is typed then is a str.  While the key is absent, `default` is shown, and nothing is written.  The binding, and the variable with it, lives until the
+    type of the key's value decides, then that of `default`, else StringVar.  A plain Variable shows a value
+    of any type, as text; what is typed then is a str.  While the key is absent, `default` is shown, and
+    nothing is written.  The binding, and the variable with it, lives until the
     widget `root` is destroyed; a key may have many.  Call this in Tk's thread.
 
     A value that the variable cannot hold, a text that is no number yet, or a write to a closed mesh
