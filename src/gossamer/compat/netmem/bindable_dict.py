@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +24,8 @@ DELETES_REMEMBERED_MAX = 10_000
 """Deletes of which the time is kept, so that an older message does not undo them."""
 
 Listener = Callable[[Any, Any, Any, Any], Any]
+Listeners = Sequence[tuple[Listener, Any]]
+"""Each with the key that it wants, None for all.  Replaced whole, so that it may be walked while it changes."""
 
 
 class BindableDict(dict[Any, Any]):
@@ -38,7 +40,7 @@ class BindableDict(dict[Any, Any]):
         super().__init__(*args, **kwargs)
         self.log = logging.getLogger(f"{LOGGER}.{type(self).__name__}")
         self._lock = threading.RLock()
-        self._listeners: list[tuple[Listener, Any]] = []
+        self._listeners: Listeners = ()
         self._written: dict[Any, float] = {}
         self._deleted: dict[Any, float] = {}
 
@@ -68,8 +70,7 @@ class BindableDict(dict[Any, Any]):
         """Tell that the value of `key` has changed in place; `old_val` is None, for what it was is not known."""
         with self._lock:
             value = super().get(key, ABSENT)
-            change = Changed(key, ABSENT, value, timestamp or self._now(key))
-            changes = self._make([change]) if value is not ABSENT else [change]
+            changes = self._make([Changed(key, ABSENT, value, timestamp or self._now(key))])
         self._tell(changes)
 
     def __delitem__(self, key: Any) -> None:
@@ -160,18 +161,18 @@ class BindableDict(dict[Any, Any]):
 
         Where there was, or is, no value, it is None.  Who listens to all keys is called before who listens to one.
         """
-        self._listeners = [*self._listeners, (listener, key)]
+        self._listeners = (*self._listeners, (listener, key))
 
     def remove_listener(self, listener: Listener, key: Any = None) -> None:
         """Undo one `add_listener` of the same; do nothing if there was none."""
         listeners = list(self._listeners)
         if (listener, key) in listeners:
             listeners.remove((listener, key))
-        self._listeners = listeners
+        self._listeners = tuple(listeners)
 
     def remove_all_listeners(self) -> None:
         """Call nobody any more."""
-        self._listeners = []
+        self._listeners = ()
 
     def tk_var(self, key: Any, root: Any = None) -> Any:
         """Return a tkinter variable bound to `key` both ways; it starts with what is there, and shows it as text.
@@ -232,11 +233,14 @@ class BindableDict(dict[Any, Any]):
 
     def _tell(self, changes: Iterable[Changed]) -> None:
         """Call the listeners."""
+        self._tell_those(self._listeners, changes)
+
+    def _tell_those(self, listeners: Listeners, changes: Iterable[Changed]) -> None:
+        """Call these listeners, if they still want it: who listens to all keys first."""
         for change in changes:
-            listeners = self._listeners
             for wanted in (None, *([change.key] if change.key is not None else [])):
                 for listener, key in listeners:
-                    if key is wanted or (key is not None and key == wanted):
+                    if (key is None) == (wanted is None) and key == wanted and (listener, key) in self._listeners:
                         self._call(listener, change)
 
     def _call(self, listener: Listener, change: Changed) -> None:

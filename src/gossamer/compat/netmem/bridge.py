@@ -23,6 +23,8 @@ from .values import ABSENT, same, thawed, told
 
 REFUSALS = (UnsendableValue, InvalidKey, ValueTooLarge)
 """What the program is told of a write, at the assignment."""
+MOMENT_S = 0.001
+"""Within which a mesh does not say when a value was written; of two in one such moment, the mesh's counts."""
 
 
 class Bridge(ReadByCopy):
@@ -45,9 +47,10 @@ class Bridge(ReadByCopy):
         adopted, newer = [], []
         for key in {**theirs, **dict(dict.items(self))}:
             held, mine, moment = connector.current(key), dict.get(self, key, ABSENT), self._moment(key) or 0.0
+            written = held.written_at_s + MOMENT_S
             if same(mine, held.value):
                 continue
-            if is_known or mine is ABSENT or (held.value is not ABSENT and held.written_at_s >= moment):
+            if is_known or mine is ABSENT or (held.value is not ABSENT and written > moment):
                 adopted.append(Changed(key, mine, thawed(held.value), self._moment_of(key, held)))
             else:
                 newer.append(Changed(key, held.value, mine, moment))

@@ -32,7 +32,7 @@ class Dispatcher:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._jobs: deque[Callable[[], None]] = deque()
+        self._jobs: deque[Callable[[], object]] = deque()
         self._changed = threading.Condition(threading.Lock())
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -42,7 +42,7 @@ class Dispatcher:
         _dispatchers.add(self)
         _finish_with_program()
 
-    def put(self, job: Callable[[], None]) -> None:
+    def put(self, job: Callable[[], object]) -> None:
         """Run `job` soon, after those before it."""
         with self._changed:
             self._jobs.append(job)

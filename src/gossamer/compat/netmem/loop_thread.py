@@ -14,6 +14,7 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self.loop = asyncio.new_event_loop()
+        self._stopping = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -29,14 +30,12 @@ class LoopThread:
 
     def stop(self) -> None:
         """Let what runs come to its end, then end.  Does not wait.  Again does nothing."""
-        if not self._thread.is_alive():
-            if not self.loop.is_running():
-                self.loop.close()
+        if not self._stopping.acquire(blocking=False):
             return
-        try:
+        if self._thread.is_alive():
             asyncio.run_coroutine_threadsafe(self._wind_up(), self.loop)
-        except RuntimeError:  # it was closed meanwhile
-            return
+        else:
+            self.loop.close()
 
     def join(self, timeout: float) -> None:
         """Wait for the end, unless it is the loop that asks."""

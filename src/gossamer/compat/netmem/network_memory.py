@@ -143,14 +143,20 @@ class NetworkMemory(Bridge, ConnectorListener):
 
     def _record(self, changes: list[Changed]) -> None:
         others = [each for each in self._connectors if not isinstance(each, MeshConnector)]
-        if not changes or not (others or self._listeners):
+        listeners = self._listeners
+        if not changes or not (others or listeners):
             return
         copies = [replace(change, old=thawed(change.old), new=thawed(change.new)) for change in changes if others]
         news = [change for change in changes if change.is_news]
-        self._dispatcher.put(lambda: self._carry(others, copies, news))
 
-    def _carry(self, connectors: list[Any], copies: list[Changed], changes: list[Changed]) -> None:
-        """Send changes to connectors of the program's own, then call listeners.  In their thread."""
+        def carry() -> None:
+            self._carry(others, copies)
+            self._tell_those(listeners, news)
+
+        self._dispatcher.put(carry)
+
+    def _carry(self, connectors: list[Any], copies: list[Changed]) -> None:
+        """Send changes to connectors of the program's own.  In the thread of listeners."""
         for connector in connectors:
             try:
                 if connector in self._connectors:
@@ -158,7 +164,6 @@ class NetworkMemory(Bridge, ConnectorListener):
             except Exception as error:
                 self.log.exception("%s: %r did not send %r", self.name, connector, [each.key for each in copies])
                 self.connection_error(connector, error)
-        super()._tell(changes)
 
     def _tell(self, changes: Any) -> None:
         """Do nothing: listeners are called by the dispatcher, in the order in which changes were stored."""
