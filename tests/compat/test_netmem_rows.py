@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import multiprocessing
 import os
 import socket
 import ssl
@@ -369,7 +370,8 @@ def test_N12_update_is_one_message(connected, told, eventually):
     eventually(lambda: len(seen) == 3)
     one._dispatcher.finish(5)
 
-    assert seen == [2, 2, 3]
+    assert sorted(seen) == seen
+    assert seen[0] >= 2
     assert [len(msg["changes"]) for msg in wire.sent] == [2, 1]
 
 
@@ -565,6 +567,7 @@ def test_N22_two_bridges_between_two_networks_agree(connected, memory, udp, even
     left, right = connected(), memory()
     right.connect(udp(group="225.0.0.2"))
     everyone = [*bridges, left, right]
+    eventually(lambda: sum(bridge._crossings[0].is_ours for bridge in bridges) == 1)
     for number in range(10):
         left["key"], right["key"] = ("left", number), ("right", number)
         left["gone"] = number
@@ -575,6 +578,10 @@ def test_N22_two_bridges_between_two_networks_agree(connected, memory, udp, even
     eventually(lambda: all(len(mem) == 21 and mem == left for mem in everyone), 10)
 
     assert left["key"][1] == 9
+    bridges.sort(key=lambda bridge: bridge._crossings[0].is_ours)
+    bridges.pop().close_all()
+    left["later"] = 1
+    eventually(lambda: all(mem.get("later") == 1 for mem in (bridges[0], right)), 10)
 
 
 def test_N23_a_connector_of_ones_own_gets_messages_and_hands_them_over(memory, told, eventually):
@@ -982,6 +989,47 @@ def test_a_forked_child_takes_part_as_a_new_peer(connected, eventually):
 
     mem["parent"] = 2
     eventually(lambda: other["parent"] == 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_of_multiprocessing_tells_its_listeners_and_says_goodbye_though_it_closes_nothing(
+    connected, tmp_path, eventually
+):
+    mem = connected()
+    mem["parent"] = 1
+
+    def child() -> None:
+        mem.add_listener(lambda m, key, old, new: (tmp_path / "told").write_text(f"{key} {new}"))
+        mem["child"] = mem["parent"] + 1
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join(20)
+    eventually(lambda: mem.get("child") == 2)
+
+    assert (process.exitcode, (tmp_path / "told").read_text()) == (0, "child 2")
+
+
+def test_threads_that_write_at_once_lose_nothing_and_are_told_in_order(connected, told, eventually):
+    one, other = connected(), connected()
+    one.add_listener(told)
+    threads = [
+        threading.Thread(target=lambda mem=mem, who=who: [mem.set((who, n % 10), n) for n in range(300)])
+        for mem in (one, other)
+        for who in (f"{mem.name} a", f"{mem.name} b")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    eventually(lambda: one == other and len(one) == 40, 10)
+    assert one._dispatcher.finish(5)
+
+    latest: dict[Any, Any] = {}
+    for key, old, new in told.changes:
+        assert latest.get(key) == old
+        latest[key] = new
+    assert latest == one == {key: 290 + key[1] for key in one}
 
 
 def server_context(directory: Any) -> ssl.SSLContext:

@@ -12,10 +12,12 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from ...errors import GossamerError, InvalidKey, UnsendableValue, ValueTooLarge
 from .changed import Changed, after, message_of
+from .crossing import Crossing
 from .forks import tell_of_forks
 from .mesh_connector import Held, MeshConnector
 from .reading import ReadByCopy
@@ -35,6 +37,7 @@ class Bridge(ReadByCopy):
     def __init__(self, **initial: Any) -> None:
         super().__init__(**initial)
         self._connectors: list[Any] = []
+        self._crossings: list[Crossing] = []
         self._has_slept = False
         tell_of_forks(self)
 
@@ -58,24 +61,28 @@ class Bridge(ReadByCopy):
             connector.send_message(message_of(self.name, newer))
         self._adopt(adopted, connector)
 
-    def _of_mesh(self, connector: MeshConnector, msg: dict[str, Any]) -> Iterator[Changed]:
-        """Return what changes here by a message from a mesh; whether it still holds, only the mesh itself knows."""
+    def _of_mesh(self, connector: MeshConnector, msg: dict[str, Any]) -> None:
+        """Take over what a mesh tells of; whether it still holds, only the mesh itself knows.  Under the lock."""
         steps: dict[Any, list[dict[str, Any]]] = {}
         for row in msg["changes"]:
             steps.setdefault(row["key"], []).append(row)
+        changes, overruled = [], []
         for key, rows in steps.items():
             current = connector.current(key)
             if current.is_ours:
                 continue
             held = dict.get(self, key, ABSENT)
             settled = self._settled(connector, key, held, current)
-            moment = self._moment_of(key, settled)
+            changed = Changed(key, held, thawed(settled.value), self._moment_of(key, settled))
+            if settled is not current:
+                overruled.append(changed)
             if settled is current and _is_chain(held, rows, current.value):
-                olds = [held, *(thawed(row["new_val"]) for row in rows[:-1])]
-                news = [*olds[1:], thawed(current.value)]
-                yield from (Changed(key, old, new, moment) for old, new in zip(olds, news, strict=True))
+                changes += _links(changed, rows)
             elif not same(held, settled.value):
-                yield Changed(key, held, thawed(settled.value), moment)
+                changes.append(changed)
+        if overruled:
+            self._send(connector, overruled)
+        self._adopt(changes, connector)
 
     def _moment_of(self, key: Any, held: Held) -> float:
         """Return when a mesh's value was written, as connectors are told: later than what they know of the key."""
@@ -86,25 +93,46 @@ class Bridge(ReadByCopy):
 
     def _settled(self, source: MeshConnector, key: Any, held: Any, current: Held) -> Held:
         """Return which network is right about a key: `source`, unless another has changed it too and is before it."""
-        rivals = [other.current(key) for other in self._meshes(but=source)]
+        rivals = [other.current(key) for other in self._meshes(but=source) if self._carries(source, other)]
         changed = [each for each in rivals if not same(each.value, held)]
         return max([current, *changed], key=lambda each: each.rank)
 
     def _adopt(self, changes: list[Changed], source: MeshConnector) -> None:
-        """Store what a mesh changed, and write it into the others; into `source` where another was right.  Locked."""
-        for connector in self._meshes():
-            last = {change.key: change for change in changes}
+        """Store what a mesh changed, and write into the others what they do not have.  Under the lock."""
+        last = {change.key: change for change in changes}
+        for connector in filter(lambda each: self._carries(source, each), self._meshes(but=source)):
             unknown = [
                 change
                 for key, change in last.items()
-                if not same(connector.current(key).value, change.new)
-                or (connector is not source and same(change.old, change.new))
+                if same(change.old, change.new) or not same(connector.current(key).value, change.new)
             ]
             if unknown:
                 self._send(connector, unknown)
         for change in changes:
             self._store(change.key, change)
         self._record(changes)
+
+    # -- between networks -------------------------------------------------------------------------
+
+    def _cross_to(self, connector: MeshConnector) -> None:
+        """Offer to carry between a mesh that was just connected and the others."""
+        self._crossings += [Crossing(connector, other, self._take_over) for other in self._meshes(but=connector)]
+
+    def _carries(self, one: MeshConnector, other: MeshConnector) -> bool:
+        return all(crossing.is_ours for crossing in self._crossings if crossing.joins(one, other))
+
+    def _take_over(self) -> None:
+        """Who carried between our networks has gone: bring into each what we have heard in the other since."""
+        with self._lock:
+            for connector in self._meshes():
+                theirs, ours = connector.snapshot(), dict(dict.items(self))
+                changed = [
+                    Changed(key, theirs.get(key, ABSENT), ours.get(key, ABSENT), self._now(key))
+                    for key in {**theirs, **ours}
+                    if not same(theirs.get(key, ABSENT), ours.get(key, ABSENT))
+                ]
+                if changed:
+                    self._send(connector, changed)
 
     # -- what the program changes -----------------------------------------------------------------
 
@@ -143,6 +171,7 @@ class Bridge(ReadByCopy):
     def _drop(self, connector: Any) -> None:
         with self._lock:
             self._connectors = [other for other in self._connectors if other is not connector]
+            self._crossings = [each for each in self._crossings if connector not in each.ends]
 
     # -- fork -------------------------------------------------------------------------------------
 
@@ -184,3 +213,10 @@ def _is_chain(held: Any, rows: list[dict[str, Any]], value: Any) -> bool:
         and all(map(same, olds[1:], news))
         and all(row["action"] == "update" for row in rows[:-1])
     )
+
+
+def _links(changed: Changed, rows: list[dict[str, Any]]) -> list[Changed]:
+    """Return the steps of a chain as changes."""
+    between = [thawed(row["new_val"]) for row in rows[:-1]]
+    olds, news = [changed.old, *between], [*between, changed.new]
+    return [replace(changed, old=old, new=new) for old, new in zip(olds, news, strict=True)]

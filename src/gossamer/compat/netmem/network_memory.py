@@ -89,6 +89,7 @@ class NetworkMemory(Bridge, ConnectorListener):
         """Send it each change from now on; exchange with a mesh what both hold."""
         with self._lock:
             if isinstance(connector, MeshConnector):
+                self._cross_to(connector)
                 self._meet(connector)
             self._connectors = [*self._connectors, connector]
             connector.message_received = self.message_received
@@ -110,7 +111,7 @@ class NetworkMemory(Bridge, ConnectorListener):
         if isinstance(connector, MeshConnector):
             with self._lock:
                 if connector in self._connectors:
-                    self._adopt(list(self._of_mesh(connector, msg)), connector)
+                    self._of_mesh(connector, msg)
             return
         rows = msg.get("changes") if isinstance(msg, dict) else None
         if not isinstance(rows, list):
