@@ -48,6 +48,7 @@ OF_A_MESH = {
     "channel": "(self, name, mode='take', capacity=...)",
     "changes": "(self, pattern='*')",
     "wait": "(self, predicate, timeout=None)",
+    "run_forever": "(self)",
     "settled": "(self, key=..., peers=None, timeout=None)",
     "status": "(self)",
     "statistics": "(self)",

@@ -222,7 +222,7 @@ OBJECTS: dict[type, tuple[str, ...]] = {
     gossamer.Fenced: ("put", "remove", "update", "adopt", "token", "snapshot"),
 }
 BINDINGS = {"tkinter": ("tk_var", "tk_text"), "qt": ("MeshSignals",)}
-WAITING = ("changes", "wait", "settled", "call", "gather", "channel", "close")
+WAITING = ("changes", "wait", "settled", "run_forever", "call", "gather", "channel", "close")
 CHANNEL = ("send", "drain", "get", "taking", "check", "subscribe", "unfinished", "name", "mode", "close")
 VALUES = ("Change", "Entry", "Event", "Gathered", "Peer", "Status", "PeerStatus", "Unknown")
 

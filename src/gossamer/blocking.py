@@ -14,6 +14,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from .blocking_events import BlockingEvents
@@ -48,6 +49,7 @@ class BlockingMesh(MeshHandle):
     def __init__(self, arguments: Arguments) -> None:
         super().__init__(arguments)
         self._exiting = False
+        self._retired = threading.Event()
         self._reviving = threading.RLock()
         self._listener_thread: ListenerThread | None = None
         self._workers = Workers(f"gossamer {self.name} worker")
@@ -93,6 +95,7 @@ class BlockingMesh(MeshHandle):
 
     def retire(self) -> None:
         """Let nobody write any more, unless the program ends: then a daemon thread may, and nobody hears of it."""
+        self._retired.set()
         if not self._exiting:
             super().retire()
 
@@ -141,6 +144,17 @@ class BlockingMesh(MeshHandle):
             )
         finally:
             self.driver.call_soon(lambda: self._forget(dots))
+
+    def run_forever(self) -> None:
+        """Wait until the mesh is closed, or Ctrl-C is pressed: the last line of a script that only listens.
+
+        Ctrl-C ends the waiting and is no error; the mesh stays open for what the script still has
+        to say, and says goodbye when it is closed or the script ends.
+        """
+        self._check_thread("run_forever")
+        self._before_use()
+        with suppress(KeyboardInterrupt):
+            self._rest(self._retired)
 
     def _until(self, name: str, ready: Callable[[], T], timeout: float | None, what: Callable[[], str]) -> T:
         self._check_thread(name)
@@ -331,6 +345,7 @@ class BlockingMesh(MeshHandle):
     def fork_in_child(self) -> None:
         """Only the forking thread is left: join as a new peer at first use."""
         super().fork_in_child()
+        self._retired = threading.Event()
         self._reviving = threading.RLock()
         self._listener_thread = None
         self._workers = Workers(f"gossamer {self.name} worker")

@@ -64,6 +64,16 @@ class Mesh(LoopMesh):
         finally:
             self._forget(dots)
 
+    async def run_forever(self) -> None:
+        """Wait until this is cancelled, or Ctrl-C is pressed: for a program that only listens.
+
+        Where trio raises Ctrl-C here, as it does in the program's first task, it ends the waiting and is no error.
+        """
+        self._before_use()
+        self._check_open()
+        with suppress(KeyboardInterrupt):
+            await trio.sleep_forever()
+
     async def _until(self, ready: Callable[[], T], timeout: float | None, what: Callable[[], str]) -> T:
         self._before_use()
         bell = Bell(self._token)

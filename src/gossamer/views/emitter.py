@@ -91,13 +91,15 @@ class Emitter:
     # -- listening ------------------------------------------------------------------------------
 
     @overload
-    def on(self, pattern: str, fn: None = None, *, sender: Any = None, replay: bool = False) -> Callable[[F], F]: ...
+    def on(
+        self, pattern: str, fn: None = None, *, sender: Any = None, replay: bool = False, weak: bool = False
+    ) -> Callable[[F], F]: ...
 
     @overload
-    def on(self, pattern: str, fn: F, *, sender: Any = None, replay: bool = False) -> F: ...
+    def on(self, pattern: str, fn: F, *, sender: Any = None, replay: bool = False, weak: bool = False) -> F: ...
 
     def on(
-        self, pattern: str, fn: F | None = None, *, sender: Any = None, replay: bool = False
+        self, pattern: str, fn: F | None = None, *, sender: Any = None, replay: bool = False, weak: bool = False
     ) -> F | Callable[[F], F]:
         """Call `fn` with the arguments of each event whose name matches `pattern`; without `fn`, a decorator.
 
@@ -107,9 +109,10 @@ class Emitter:
         Handlers run one at a time, in a script on the mesh's listener thread, in trio and
         asyncio in the loop; what one raises is logged, once loudly, and harms no other.  With `replay`, `fn` is
         also called with what peers emitted before and can still repeat: the last 512 events of
-        each or 30 s; these may come after newer ones.
+        each or 30 s; these may come after newer ones.  With `weak`, the mesh does not keep `fn` alive, nor
+        the object whose method it is: once nobody else does, it is called no more.
         """
-        return self._register(pattern, fn, sender, replay, once=False)
+        return self._register(pattern, fn, sender, replay, once=False, weak=weak)
 
     @overload
     def once(self, pattern: str, fn: None = None, *, sender: Any = None) -> Callable[[F], F]: ...
@@ -121,17 +124,19 @@ class Emitter:
         """Call `fn` with the next event that matches, and then no more."""
         return self._register(pattern, fn, sender, False, once=True)
 
-    def _register(self, pattern: str, fn: F | None, sender: Any, replay: bool, *, once: bool) -> F | Callable[[F], F]:
+    def _register(
+        self, pattern: str, fn: F | None, sender: Any, replay: bool, *, once: bool, weak: bool = False
+    ) -> F | Callable[[F], F]:
         if fn is None:
-            return lambda fn: self._register(pattern, fn, sender, replay, once=once)  # type: ignore[return-value]
-        handler = Handler(fn, pattern, sender, once)
+            return lambda fn: self._register(pattern, fn, sender, replay, once=once, weak=weak)  # type: ignore[return-value]
+        handler = Handler(fn, pattern, sender, once, weak)
         self._station.before_use()
         self._station.listen()
         with self._lock():
             emissions = self._station.emissions()
             if replay:
                 self._begin_replay(handler, emissions)
-            self._handlers = (*self._handlers, handler)
+            self._handlers = (*(other for other in self._handlers if not other.is_gone), handler)
         if replay:
             self._station.call_soon(lambda: self._ask_replay(emissions))
             self._station.wake()
@@ -154,7 +159,7 @@ class Emitter:
     def off(self, fn: Callable[..., Any]) -> None:
         """Call `fn` no more, whatever events it was registered for.  Raise ValueError if it was not."""
         with self._lock():
-            kept = tuple(handler for handler in self._handlers if handler.fn != fn)
+            kept = tuple(handler for handler in self._handlers if handler.fn() != fn)
             found = len(kept) < len(self._handlers)
             self._handlers = kept
         if not found:
@@ -195,7 +200,7 @@ class Emitter:
             self._station.wake()
 
     def _call(self, handler: Handler, event: Event) -> None:
-        if handler.once:
+        if handler.once or handler.is_gone:
             with self._lock():
                 if handler not in self._handlers:
                     return
