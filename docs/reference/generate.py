@@ -244,7 +244,7 @@ def api_page() -> list[str]:
             if hasattr(cls, name):
                 lines += described_member(name, inspect.getattr_static(cls, name))
     lines += ["## Changes", "", paragraph(inspect.getdoc(BlockingChanges) or ""), ""]
-    lines += ["In trio and asyncio, `async with`, `async for` and `await` take the place of `with`, `for` and a call.", ""]
+    lines += ["In trio and asyncio, use `async with` and `async for`, and await `take`.", ""]
     for name in ("take", "conflated", "close"):
         lines += described_member(name, inspect.getattr_static(Changes, name))
     lines += ["## Events", "", paragraph(inspect.getdoc(BlockingEvents) or ""), ""]

@@ -197,9 +197,9 @@ def test_what_would_wait_for_itself_raises_in_a_listener(join):
                 raised.append(str(error))
 
     mesh["x"] = 1
-    mesh.wait(lambda m: len(raised) == 4 or m.set("poke", len(raised)), timeout=5)
+    mesh.wait(lambda m: len(raised) == 5 or m.set("poke", len(raised)), timeout=5)
 
-    assert [text.split("(")[0] for text in raised] == ["wait", "settled", "close", "next"]
+    assert [text.split("(")[0] for text in raised] == ["wait", "settled", "close", "next", "take"]
     assert all("another thread" in text for text in raised)
     mesh["still"] = "open"
 

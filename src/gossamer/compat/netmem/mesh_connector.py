@@ -129,14 +129,13 @@ class MeshConnector(Connector):
 
         Raises UnsendableValue, InvalidKey or ValueTooLarge for what cannot travel; then nothing was written.
         """
-        mesh = self._open_mesh()
+        mesh, rows = self._open_mesh(), msg["changes"]
+        if len(rows) == 1:  # most often; a batch would cost as much again
+            _write(mesh, rows[0])
+            return
         with mesh.batch():
-            for row in msg["changes"]:
-                key, new = row["key"], row["new_val"]
-                if row["action"] == "delete":
-                    mesh.pop(key, None)
-                else:
-                    mesh.set(key, new, force=same(mesh.get(key, ABSENT), new))  # equal, so somebody insists
+            for row in rows:
+                _write(mesh, row)
 
     def check(self, key: Any, value: Any) -> None:
         """Raise as `send_message` would for this value under this key; write nothing."""
@@ -203,6 +202,14 @@ class MeshConnector(Connector):
 
 class _OnlyAskedError(GossamerError):
     """Ends a batch, so that nothing of it is written."""
+
+
+def _write(mesh: Any, row: Mapping[str, Any]) -> None:
+    key, new = row["key"], row["new_val"]
+    if row["action"] == "delete":
+        mesh.pop(key, None)
+    else:
+        mesh.set(key, new, force=same(mesh.get(key, ABSENT), new))  # equal, so somebody insists
 
 
 def _seconds(stamp: int) -> float:
