@@ -584,6 +584,20 @@ def test_N22_two_bridges_between_two_networks_agree(connected, memory, udp, even
     eventually(lambda: all(mem.get("later") == 1 for mem in (bridges[0], right)), 10)
 
 
+def test_N22_what_is_too_large_for_one_network_stays_in_the_other_and_is_said(
+    connected, memory, udp, caplog, eventually
+):
+    bridge, left = connected(), connected()
+    bridge.connect(udp(group="225.0.0.2", options=gossamer.Options(value_bytes_max=100, settle_s=0.03)))
+    left["large"] = "x" * 1000
+    eventually(lambda: "large" in bridge)
+    left["small"] = 1
+    eventually(lambda: bridge._connectors[1].mesh.get("small") == 1)
+
+    assert "value_bytes_max" in caplog.text
+    assert "large" not in bridge._connectors[1].mesh
+
+
 def test_N23_a_connector_of_ones_own_gets_messages_and_hands_them_over(memory, told, eventually):
     one, other = memory(), memory(name="other")
     wire = Wire()

@@ -107,7 +107,10 @@ class Bridge(ReadByCopy):
                 if same(change.old, change.new) or not same(connector.current(key).value, change.new)
             ]
             if unknown:
-                self._send(connector, unknown)
+                try:
+                    self._send(connector, unknown)
+                except REFUSALS as error:  # what is too large for this network, its `options` say
+                    self.connection_error(connector, error)
         for change in changes:
             self._store(change.key, change)
         self._record(changes)
