@@ -347,6 +347,7 @@ def test_N11_a_with_block_tells_afterwards_and_sends_one_message(connected, told
         with one:
             one["m"] = 2
         one["n"] = 3
+        one["n"] = 3  # equal, so no change
         one._dispatcher.finish(5)
         assert (told.changes, one["m"]) == ([], 2)
         raise ZeroDivisionError  # undoes nothing, as in netmem
@@ -568,6 +569,8 @@ def test_N22_two_bridges_between_two_networks_agree(connected, memory, udp, even
     right.connect(udp(group="225.0.0.2"))
     everyone = [*bridges, left, right]
     eventually(lambda: sum(bridge._crossings[0].is_ours for bridge in bridges) == 1)
+    idle = next(bridge for bridge in bridges if not bridge._crossings[0].is_ours)
+    writes = [connector.mesh.statistics()["writes"] for connector in idle._connectors]
     for number in range(10):
         left["key"], right["key"] = ("left", number), ("right", number)
         left["gone"] = number
@@ -578,6 +581,7 @@ def test_N22_two_bridges_between_two_networks_agree(connected, memory, udp, even
     eventually(lambda: all(len(mem) == 21 and mem == left for mem in everyone), 10)
 
     assert left["key"][1] == 9
+    assert [connector.mesh.statistics()["writes"] for connector in idle._connectors] == writes
     bridges.sort(key=lambda bridge: bridge._crossings[0].is_ours)
     bridges.pop().close_all()
     left["later"] = 1
@@ -682,6 +686,19 @@ def test_N23_messages_may_come_late_twice_and_without_a_time(memory):
     assert hand_over("update", "far ahead", 1e300) == "far ahead"
     mem["k"] = "ours"
     assert hand_over("update", "far ahead", 1e300) == "ours"
+
+
+def test_N23_who_hears_that_an_equal_value_is_newer_passes_it_on_and_tells_nobody(memory, told):
+    mem = memory()
+    one, other = mem.connect(Wire()), mem.connect(Wire())
+    row = {"key": "k", "action": "update", "old_val": None, "new_val": 1}
+    for moment in (10.0, 20.0, 15.0, 20.0):
+        mem.message_received(one, {"changes": [row | {"timestamp": moment}]})
+        mem.add_listener(told)
+    mem._dispatcher.finish(5)
+
+    assert [change["timestamp"] for msg in other.sent for change in msg["changes"]] == [10.0, 20.0]
+    assert told.changes == []
 
 
 def test_N23_a_connector_on_a_new_thread_has_a_loop_that_ends_with_it(memory, told, eventually):
@@ -982,6 +999,16 @@ def test_N33_what_a_stranger_sends_is_refused(memory, mesh_port, options, eventu
 
 
 # -- what happens to processes ----------------------------------------------------------------------
+
+
+def test_what_is_told_late_takes_nothing_back_that_was_changed_since(connected):
+    mem = connected()
+    mem["a"] = [1]
+    mem["a"].append(2)  # and not yet marked as changed
+    row = {"key": "a", "action": "update", "old_val": None, "new_val": [0], "timestamp": 1.0}
+    mem.message_received(mem._connectors[0], {"name": "late", "changes": [row]})
+
+    assert mem["a"] == [1, 2]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
