@@ -193,6 +193,7 @@ SHARED = {
 """What both meshes do.  Public names that are not here are for other rooms of the house, not for programs."""
 WAITING = ("changes", "wait", "settled", "close")
 EVENTS = ("emit", "on", "once", "off", "confirmed", "wait_for", "stream", "missed")
+CACHE = ["read", "set", "batch", "add", "emit", "wait", "on", "off", "version", "age_s", "close"]
 OBJECTS: dict[type, tuple[str, ...]] = {
     gossamer.Counter: ("value", "add", "subtract", "reset", "on_change", "off", "name"),
     gossamer.SharedSet: ("value", "add", "update", "remove", "discard", "pop", "clear", "snapshot", "on_change", "off"),
@@ -261,6 +262,10 @@ def api_page() -> list[str]:
         lines += [f"## {channel.__name__}", "", paragraph(inspect.getdoc(channel) or ""), ""]
         for name in CHANNEL:
             lines += described_member(name, inspect.getattr_static(channel, name))
+    lines += described_function(gossamer.attach, "attach", "##")
+    lines += ["## Cache", "", paragraph(inspect.getdoc(gossamer.Cache) or ""), ""]
+    for name in CACHE:
+        lines += described_member(name, inspect.getattr_static(gossamer.Cache, name))
     lines += ["## Scope", "", paragraph(inspect.getdoc(gossamer.Scope) or ""), ""]
     for cls, names in OBJECTS.items():
         lines += [f"## {cls.__name__}", "", paragraph(inspect.getdoc(cls) or ""), ""]

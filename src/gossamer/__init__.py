@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import aio as aio
+    from .attached import Cache, attach
     from .blocking import BlockingMesh, join
     from .errors import (
         ChannelEmpty,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         MeshClosed,
         MeshTimeout,
         NetworkError,
+        NoPublisher,
         NoQuorum,
         NoService,
         ObjectGone,
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "attached": ("Cache", "attach"),
     "blocking": ("BlockingMesh", "join"),
     "errors": (
         "ChannelEmpty",
@@ -84,6 +87,7 @@ _HOMES = {
         "MeshClosed",
         "MeshTimeout",
         "NetworkError",
+        "NoPublisher",
         "NoService",
         "PeerLost",
         "ObjectGone",
@@ -128,6 +132,7 @@ __all__ = [
     "AsyncLease",
     "BlockingChannel",
     "BlockingMesh",
+    "Cache",
     "Change",
     "Channel",
     "ChannelEmpty",
@@ -151,6 +156,7 @@ __all__ = [
     "MeshClosed",
     "MeshTimeout",
     "NetworkError",
+    "NoPublisher",
     "NoQuorum",
     "NoService",
     "ObjectGone",
@@ -172,6 +178,7 @@ __all__ = [
     "Value",
     "ValueTooLarge",
     "WrongThread",
+    "attach",
     "join",
     "open_mesh",
     "plain",

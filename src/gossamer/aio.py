@@ -238,9 +238,10 @@ def open_mesh(
     insecure_lan: bool = False,
     options: Options | None = None,
     nickname: str | None = None,
+    share: bool = False,
 ) -> AbstractAsyncContextManager[AsyncioMesh]:
     """Take part in the mesh `name` for as long as the block runs; see `gossamer.join` for the arguments."""
-    return opened(arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname))
+    return opened(arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname, share))
 
 
 __all__ = ["AsyncioChanges", "AsyncioMesh", "open_mesh", "opened"]

@@ -456,6 +456,7 @@ def join(
     insecure_lan: bool = False,
     options: Options | None = None,
     nickname: str | None = None,
+    share: bool = False,
 ) -> BlockingMesh:
     """Join the mesh `name` and return it, a dict, once caught up with the peers found (or alone).
 
@@ -464,13 +465,14 @@ def join(
     everybody on it.  `peers` are addresses ("host" or "host:port") of peers that multicast
     does not reach; one that answers is enough.  `interfaces` (names or addresses) says
     where to multicast; by default where the default route leads.  `port` moves multicast
-    and streams away from 47474.  `nickname` is shown to others instead of host:pid.
+    and streams away from 47474.  `nickname` is shown to others instead of host:pid.  With `share`, the
+    other processes of this host read what is held here in shared memory, and write through it: see `attach`.
 
     What is not given is taken from GOSSAMER_* in the environment, then from gossamer.toml.
     Raises ConfigurationError, SecretError or NetworkError, and says what to do.  A missing
     network is no error: peers meet when it appears.
     """
-    arguments = arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname)
+    arguments = arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname, share)
     mesh: BlockingMesh = (arguments.surroundings.join or BlockingMesh)(arguments)
     return mesh
 
