@@ -105,7 +105,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "mesh",
     },
     "contrib": {"", "surroundings", "diagnose", "settings", "simulation", "net.faults"},
-    "compat": {"", "diagnose", "settings", "simulation", "net.faults"},
+    "compat": {"", "contrib", "diagnose", "settings", "simulation", "net.faults"},
     "cli": {"", "diagnose", "settings", "simulation", "net.faults", "blocking", "mesh", "handle", "living", "views"},
     "": {"attached", "blocking", "mesh", "aio", "peers", "status", "views", "wire.registered", "cache"},
     "__main__": {"cli"},
