@@ -106,7 +106,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "mesh",
     },
     "contrib": {"", "surroundings", "diagnose", "settings", "simulation", "net.faults"},
-    "compat": {"", "diagnose", "settings", "simulation", "net.faults"},
+    "compat": {"", "contrib", "diagnose", "settings", "simulation", "net.faults"},
     "cli": {"", "diagnose", "settings", "simulation", "net.faults", "blocking", "mesh", "handle", "living", "views"},
     "": {"attached", "hosting", "blocking", "mesh", "aio", "peers", "status", "views", "wire.registered", "cache"},
     "__main__": {"cli"},

@@ -245,8 +245,8 @@ def api_page() -> list[str]:
             if hasattr(cls, name):
                 lines += described_member(name, inspect.getattr_static(cls, name))
     lines += ["## Changes", "", paragraph(inspect.getdoc(BlockingChanges) or ""), ""]
-    lines += ["In trio and asyncio, `async with` and `async for` take the place of `with` and `for`.", ""]
-    for name in ("conflated", "close"):
+    lines += ["In trio and asyncio, use `async with` and `async for`, and await `take`.", ""]
+    for name in ("take", "conflated", "close"):
         lines += described_member(name, inspect.getattr_static(Changes, name))
     lines += ["## Events", "", paragraph(inspect.getdoc(BlockingEvents) or ""), ""]
     lines += ["This is `mesh.events`. In trio and asyncio, `wait_for` and `confirmed` are awaited.", ""]

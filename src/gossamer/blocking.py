@@ -420,6 +420,20 @@ class BlockingChanges:
                 raise StopIteration
             self._mesh._rest(self._ready)
 
+    def take(self) -> list[Change]:
+        """Wait for a change, then return all that wait, in order; the changes of one batch come in one list.
+
+        An empty list says that the stream has ended.
+        """
+        self._mesh._check_thread("take")
+        watchers = self._mesh._watchers
+        while True:
+            self._ready.clear()
+            found = [change for raw in watchers.drain_whole(self._feed) if (change := watchers.change(raw)) is not None]
+            if found or self._mesh._closed or self._feed not in watchers.feeds:
+                return found
+            self._mesh._rest(self._ready)
+
     def close(self) -> None:
         """Watch no more."""
         self._mesh._watchers.unwatch(self._feed)

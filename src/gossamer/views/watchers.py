@@ -223,3 +223,8 @@ class Watchers:
             if raw is None:
                 return
             yield raw
+
+    def drain_whole(self, feed: Feed) -> list[Raw]:
+        """Return all that waits in `feed`, as of one moment: what was queued in one step is never torn."""
+        with self._ledger.lock:
+            return list(iter(feed.take, None))
