@@ -48,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "sharing": {"handle", "cache", "net", "views", "wire", "crdt"},
     "attached": {"settings", "cache", "views", "wire"},
+    "hosting": {"attached", "forking", "settings", "cache", "arguments", "blocking"},
     "settings": {"handle", "net.host_key", "wire.secret"},
     "living": {"handle", "net", "sharing"},
     "threads": {"handle", "living"},
@@ -107,7 +108,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "contrib": {"", "surroundings", "diagnose", "settings", "simulation", "net.faults"},
     "compat": {"", "contrib", "diagnose", "settings", "simulation", "net.faults"},
     "cli": {"", "diagnose", "settings", "simulation", "net.faults", "blocking", "mesh", "handle", "living", "views"},
-    "": {"attached", "blocking", "mesh", "aio", "peers", "status", "views", "wire.registered", "cache"},
+    "": {"attached", "hosting", "blocking", "mesh", "aio", "peers", "status", "views", "wire.registered", "cache"},
     "__main__": {"cli"},
 }
 """Room -> the rooms and modules it may import, besides `errors`, `options` and itself; "" is gossamer/__init__."""

@@ -118,7 +118,7 @@ def test_every_error_is_a_gossamer_error_and_a_builtin_one():
     errors = [value for name in gossamer.__all__ if isinstance(value := getattr(gossamer, name), type)]
     errors = [value for value in errors if issubclass(value, Exception) and value is not gossamer.GossamerError]
 
-    assert len(errors) == 25
+    assert len(errors) == 26
     for error in errors:
         assert issubclass(error, gossamer.GossamerError)
         assert any(base.__module__ == "builtins" for base in error.__mro__[1:] if base not in (Exception,))

@@ -266,6 +266,9 @@ def api_page() -> list[str]:
     lines += ["## Cache", "", paragraph(inspect.getdoc(gossamer.Cache) or ""), ""]
     for name in CACHE:
         lines += described_member(name, inspect.getattr_static(gossamer.Cache, name))
+    lines += described_function(gossamer.host, "host", "##")
+    lines += ["## Hosted", "", paragraph(inspect.getdoc(gossamer.Hosted) or ""), ""]
+    lines += described_member("mesh", inspect.getattr_static(gossamer.Hosted, "mesh"))
     lines += ["## Scope", "", paragraph(inspect.getdoc(gossamer.Scope) or ""), ""]
     for cls, names in OBJECTS.items():
         lines += [f"## {cls.__name__}", "", paragraph(inspect.getdoc(cls) or ""), ""]

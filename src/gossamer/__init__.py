@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .attached import Cache, attach
     from .blocking import BlockingMesh, join
     from .errors import (
+        AlreadyShared,
         ChannelEmpty,
         ChannelFull,
         ConfigurationError,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         ValueTooLarge,
         WrongThread,
     )
+    from .hosting import Hosted, host
     from .mesh import Mesh, open_mesh
     from .options import Options
     from .peers import Peer
@@ -72,8 +74,10 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "attached": ("Cache", "attach"),
+    "hosting": ("Hosted", "host"),
     "blocking": ("BlockingMesh", "join"),
     "errors": (
+        "AlreadyShared",
         "ChannelEmpty",
         "ChannelFull",
         "ConfigurationError",
@@ -129,6 +133,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 logging.getLogger("gossamer").addHandler(logging.NullHandler())  # a program that wants our log says so
 
 __all__ = [
+    "AlreadyShared",
     "AsyncLease",
     "BlockingChannel",
     "BlockingMesh",
@@ -147,6 +152,7 @@ __all__ = [
     "FrozenValue",
     "Gathered",
     "GossamerError",
+    "Hosted",
     "InvalidKey",
     "Lease",
     "LeaseHeld",
@@ -179,6 +185,7 @@ __all__ = [
     "ValueTooLarge",
     "WrongThread",
     "attach",
+    "host",
     "join",
     "open_mesh",
     "plain",

@@ -270,6 +270,14 @@ class Cache(DictLike[Any]):
             raise ValueError(f"{fn!r} is no listener of this cache")
         listening.listeners = kept
 
+    def _revive(self) -> None:
+        """In a forked child: streams and threads are the parent's, registrations are ours too."""
+        self._link = Link(self._socket_path, self._link.timeout_s)
+        self._local = threading.local()
+        if self._listening is not None:
+            listeners, self._listening = self._listening.listeners, _Listening(self)
+            self._listening.listeners = listeners
+
     def _follower(self) -> Follower:
         return Follower(lambda: self._reader._current().segment, self._reader.seen_ms)
 

@@ -7,7 +7,6 @@ then, so it outlives this one.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Sequence
@@ -17,14 +16,13 @@ from typing import Any
 import trio
 
 from .cache.host_lock import HostLock
-from .cache.layout import GENERATION_AT, MOVED, STATE_AT, VERSION_AT
-from .cache.places import Place, place_of
+from .cache.inheritance import Inheritance
+from .cache.places import place_of
 from .cache.publisher import Publisher
 from .cache.requests import ATTACH_VERSION, CHANGED, Frames, Request, Verb, read_request, reply_frame
-from .cache.segment import Segment
 from .cache.sockets import listening
-from .crdt.writes import FORCE, Held, Key, Replaced, expiry_meta
-from .errors import ConfigurationError, GossamerError, Malformed
+from .crdt.writes import FORCE, Delta, Held, Key, Replaced, expiry_meta
+from .errors import AlreadyShared, ConfigurationError, GossamerError, Malformed
 from .handle import MeshHandle
 from .net.gate import Gate, Guest
 from .views.mapping import too_large
@@ -43,19 +41,34 @@ class Sharing:
         self._handle = handle
         lock = HostLock.taken(place.lock)
         if lock is None:
-            raise ConfigurationError(
+            raise AlreadyShared(
                 f"the mesh {handle.name!r} is shared on this host already; use gossamer.attach({handle.name!r}) here"
             )
         self._lock = lock
         self._frames: dict[Guest, Frames] = {}
+        self._heirs: set[Guest] = set()
+        """Those who will publish when this process ends."""
         self.gate = Gate(partial(listening, place.socket), self._answer, reply_frame(CHANGED, 0))
+        mesh = int.from_bytes(handle.mesh_tag[:8], "big")
+        before = Inheritance(place.segment, mesh)
+        self._inherit(before.delta())
         with handle._ledger.lock:
-            before = _Predecessor(place)
             self.publisher = Publisher(
-                place.segment, handle._ledger.state, generation=before.generation + 1, version=before.version
+                place.segment,
+                handle._ledger.state,
+                mesh=mesh,
+                generation=before.generation + 1,
+                version=before.version,
             )
             before.send_readers_on()
             handle._watchers.publish_by(self)
+
+    def _inherit(self, delta: Delta | None) -> None:
+        """Begin with what the process that published before us had acknowledged."""
+        ledger = self._handle._ledger
+        if delta is not None and ledger.begin_join(delta):
+            ledger.prepare_join(1 << 62)
+            ledger.finish_join(self._handle.clock.wall_ms())
 
     # -- what changes ---------------------------------------------------------------------------
 
@@ -74,14 +87,17 @@ class Sharing:
             await nursery.start(self.gate.serve)
             task_status.started()
             while True:
-                self.publisher.beat(time.monotonic_ns(), self._handle.replica.membership.offset_ms())
+                ledger = self._handle._ledger
+                with ledger.lock:
+                    offset_ms = self._handle.replica.membership.offset_ms()
+                    self.publisher.beat(time.monotonic_ns(), offset_ms, ledger.origin)
                 await trio.sleep(BEAT_S)
 
     def close(self) -> None:
-        """Publish no more.  Attached processes can go on reading what they have."""
+        """Publish no more.  Attached processes can go on reading; one that may publish next inherits what is there."""
         with self._handle._ledger.lock:
             self._handle._watchers.publish_by(None)
-            self.publisher.close()
+            self.publisher.close(unlink=not self._heirs)
         self._lock.close()
 
     # -- what attached processes ask ------------------------------------------------------------
@@ -92,6 +108,7 @@ class Sharing:
             frames = self._frames[guest] = Frames()
         if not data:
             del self._frames[guest]
+            self._heirs.discard(guest)
             return b""
         return b"".join([self._one(guest, body) for body in frames.feed(data)])
 
@@ -114,6 +131,9 @@ class Sharing:
                 return os.getpid()
             case (_, Verb.WATCH, ()):
                 guest.watches = True
+                return None
+            case (_, Verb.SUCCEED, ()):
+                self._heirs.add(guest)
                 return None
             case (_, Verb.WRITE, (items, bool(force))):
                 return self._write(items, force)
@@ -156,22 +176,3 @@ class Sharing:
             raise too_large(key, value, most)
         decode_value(value)  # what nobody could read would be a trap for every peer
         return bytes(value)
-
-
-class _Predecessor:
-    """What another process published here before us, if any did."""
-
-    def __init__(self, place: Place) -> None:
-        self._segment: Segment | None = None
-        self.generation = self.version = 0
-        with contextlib.suppress(FileNotFoundError, Malformed):  # nobody did, or an older version of gossamer
-            self._segment = Segment.open(place.segment, writable=True)
-            self.generation = self._segment.words[GENERATION_AT]
-            self.version = self._segment.words[VERSION_AT]
-
-    def send_readers_on(self) -> None:
-        """Ours lies there now."""
-        if self._segment is not None:
-            self._segment.words[STATE_AT] = MOVED
-            self._segment.words[VERSION_AT] = self.version + 1
-            self._segment.close()

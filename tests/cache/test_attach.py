@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import gossamer
-from gossamer import ConfigurationError, MeshClosed, MeshTimeout, NoPublisher, UnsendableValue, ValueTooLarge
+from gossamer import AlreadyShared, MeshClosed, MeshTimeout, NoPublisher, UnsendableValue, ValueTooLarge
 from gossamer.cache.layout import GENERATION_AT
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -235,7 +235,7 @@ def test_where_nobody_shares_that_is_said(mesh_name):
 
 
 def test_a_mesh_is_shared_once_on_a_host(shared, join):
-    with pytest.raises(ConfigurationError, match="attach"):
+    with pytest.raises(AlreadyShared, match="attach"):
         join("another", share=True)
 
 

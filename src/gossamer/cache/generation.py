@@ -17,6 +17,7 @@ from .layout import (
     LOG_AT,
     MAGIC,
     MAGIC_AT,
+    MESH_AT,
     OFFSET_MASK,
     PAGE_BYTES,
     PID_AT,
@@ -50,7 +51,7 @@ class Generation:
 
     __slots__ = ("_fd", "_reserved", "_words", "draft", "head", "live_bytes", "number", "segment", "used", "where")
 
-    def __init__(self, path: Path, number: int, keys: int, live_bytes: int) -> None:
+    def __init__(self, path: Path, mesh: int, number: int, keys: int, live_bytes: int) -> None:
         slots = SLOTS_MIN
         while slots * KEYS_A_SLOT < keys:
             slots *= 2
@@ -67,7 +68,7 @@ class Generation:
             raise
         words = memoryview(mapped).cast("Q")
         words[SLOTS_AT], words[LOG_AT], words[SIZE_AT] = slots, log_at, size_bytes
-        words[GENERATION_AT], words[PID_AT] = number, os.getpid()
+        words[GENERATION_AT], words[PID_AT], words[MESH_AT] = number, os.getpid(), mesh
         words[SALT_AT], words[SALT_AT + 1] = secrets.randbits(64), secrets.randbits(64)
         words.release()
         self.segment = Segment(path, mapped)

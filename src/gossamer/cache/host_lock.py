@@ -41,6 +41,15 @@ class HostLock:
         _held.add(path)
         return cls(path, fd)
 
+    @staticmethod
+    def is_free(path: Path) -> bool:
+        """Return whether nobody, neither another process nor this one, holds the lock at `path` just now."""
+        lock = HostLock.taken(path)
+        if lock is None:
+            return False
+        lock.close()
+        return True
+
     def close(self) -> None:
         """Give it back.  In a forked child, which has not got it, it stays where it is."""
         if self._pid == os.getpid():

@@ -26,10 +26,11 @@ logger = logging.getLogger("gossamer.cache")
 class Publisher:
     """Keeps a segment equal to a map.  Every method is called under the lock of whoever owns the map."""
 
-    def __init__(self, path: Path, state: LWWMap, *, generation: int = 1, version: int = 0) -> None:
+    def __init__(self, path: Path, state: LWWMap, *, mesh: int = 0, generation: int = 1, version: int = 0) -> None:
         self._state = state
         self._forgotten: dict[Origin, int] = {}
-        self._writer = SegmentWriter(path, self, generation=generation, version=version)
+        self._writer = SegmentWriter(path, self, mesh=mesh, generation=generation, version=version)
+        self._own_tag = NO_TAG
         self.stopped = ""
         """Why nothing is published any more; empty while all is well."""
         for key, held in state.live.items():
@@ -92,10 +93,19 @@ class Publisher:
             forgotten = self._forgotten = dict(state.forgotten)
         return Heads(known, forgotten)
 
-    def beat(self, now_ns: int, offset_ms: int) -> None:
-        """Say that we live."""
-        if not self.stopped:
-            self._writer.beat(now_ns, offset_ms)
+    def beat(self, now_ns: int, offset_ms: int, origin: Origin | None = None) -> None:
+        """Say that we live, and how far our own writes, under `origin`, have been closed and tagged."""
+        if self.stopped:
+            return
+        tag = self._state.known.tags.get(origin, NO_TAG) if origin is not None else NO_TAG
+        if origin is not None and tag != self._own_tag:
+            self._own_tag = tag
+            try:
+                self._writer.put_heads(Heads({origin: (self._state.known.heads[origin], tag)}, {}))
+                self._writer.commit()
+            except OSError as error:
+                self._stop(error)
+        self._writer.beat(now_ns, offset_ms)
 
     def _stop(self, error: OSError) -> None:
         self.stopped = f"{error.strerror or error}"
@@ -106,6 +116,6 @@ class Publisher:
             self.stopped,
         )
 
-    def close(self) -> None:
-        """End in order: whoever has the segment mapped can go on reading, and nobody else finds it."""
-        self._writer.close(unlink=True)
+    def close(self, *, unlink: bool = True) -> None:
+        """End in order.  Whoever has the segment mapped can go on reading; with `unlink`, nobody else finds it."""
+        self._writer.close(unlink=unlink)

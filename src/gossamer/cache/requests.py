@@ -42,6 +42,8 @@ class Verb(IntEnum):
     """(name, arguments, keyword arguments, sender or None)."""
     COUNT = 6
     """(name of a counter, by how much)."""
+    SUCCEED = 7
+    """Whoever asks publishes when this process ends, so what it held must stay."""
 
 
 class Request(NamedTuple):

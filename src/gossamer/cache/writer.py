@@ -48,11 +48,12 @@ class Source(Protocol):
 class SegmentWriter:
     """Writes the segment at `path`.  Not thread-safe: whoever owns it owns the lock."""
 
-    def __init__(self, path: Path, source: Source, *, generation: int = 1, version: int = 0) -> None:
+    def __init__(self, path: Path, source: Source, *, mesh: int = 0, generation: int = 1, version: int = 0) -> None:
         self._path = path
         self._source = source
+        self._mesh = mesh
         self._births = 1
-        self._at: Generation = Generation(path, generation, 0, 0)
+        self._at: Generation = Generation(path, mesh, generation, 0, 0)
         """What is being filled."""
         self._shown: Generation | None = None
         """What lies under the name; mostly the same."""
@@ -159,7 +160,7 @@ class SegmentWriter:
 
     def _begin_next(self) -> None:
         at = self._at
-        self._next = Generation(self._path, at.number + 1, len(at.where), at.live_bytes)
+        self._next = Generation(self._path, self._mesh, at.number + 1, len(at.where), at.live_bytes)
         self._moving = iter(list(at.where))
 
     def _move(self, count: int, budget: int) -> bool:
@@ -194,7 +195,7 @@ class SegmentWriter:
         """There is no room for a record of this size: go on in a larger generation at once."""
         self._give_up_next()
         at = self._at
-        self._next = Generation(self._path, at.number + 1, len(at.where), at.live_bytes + size_bytes)
+        self._next = Generation(self._path, self._mesh, at.number + 1, len(at.where), at.live_bytes + size_bytes)
         self._moving = iter(list(at.where))
         self._move(1 << 62, 0)
         self._take_next()

@@ -85,6 +85,7 @@ class Gate:
                 except BlockingIOError:
                     continue
                 if not data:
+                    self._answer(guest, b"")
                     return
                 reply = self._answer(guest, data)
                 if reply:
@@ -93,9 +94,9 @@ class Gate:
                     self.watchers = sum(one.watches for one in self._guests)
         except (Malformed, ConnectionError) as error:
             logger.warning("an attached process was cut off: %s", error)
+            self._answer(guest, b"")
         finally:
             self._guests.discard(guest)
-            self._answer(guest, b"")
             self.watchers = sum(one.watches for one in self._guests)
             sock.close()
 
