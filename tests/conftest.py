@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack
@@ -31,6 +33,20 @@ QUICK = Options(
     linger_s=1.0,
 )
 """Like the defaults, in less time: tests wait for beacons as little as they can."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Where no bytecode may be written, keep it elsewhere: or each of a hundred programs would compile all anew.
+
+    Of the process that starts the others, for they inherit it; what it made is removed at the end.
+    """
+    if sys.dont_write_bytecode and "PYTEST_XDIST_WORKER" not in os.environ:
+        directory = tempfile.TemporaryDirectory(prefix="gossamer-bytecode.")
+        config.add_cleanup(directory.cleanup)
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = directory.name
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        sys.dont_write_bytecode = False
 
 
 @pytest.fixture(autouse=True)

@@ -386,6 +386,7 @@ class MeshHandle(TalkingMesh):
         self._emitter.forget_readers()
         self._questions.clear()
         self._stop_talking_in_child()
+        self.arguments = replace(self.arguments, share=False)  # the parent does
         self.is_forked = True
         self._detour = 1 + (self._batches.current() is not None)
         self.driver.abandon()

@@ -178,7 +178,7 @@ mesh.wait(lambda m: "bye" in m, timeout=5)
     )
 
     assert program.says() == "joined"
-    assert peer == {f"child {n}": 499 for n in range(3)}
+    assert peer.wait(lambda mesh: mesh == {f"child {n}": 499 for n in range(3)}, timeout=10)
     peer.wait(lambda mesh: len(mesh.peers) == 1, timeout=1)
     peer["bye"] = 1
     assert program.ends(within_s=2) == 0

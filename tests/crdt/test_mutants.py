@@ -127,6 +127,7 @@ def test_a_missing_rule_is_noticed_by_the_history_that_protects_it(mutant, histo
         history()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", SHOWN, ids=[mutant.__name__ for mutant in SHOWN])
 def test_a_missing_rule_is_noticed_by_random_histories(mutant, monkeypatch):
     mutant(monkeypatch)

@@ -109,6 +109,7 @@ def test_settings_changed_by_one_program_are_seen_by_another(start: Callable[...
     changer = start("shared_settings.py", "speed=3", "mode=slow")
 
     assert changer.line() == "changed for 1 others"
+    changer.ends()
     assert follower.line().startswith("lights=True mode='slow' speed=3 by ")
 
 

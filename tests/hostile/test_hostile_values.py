@@ -132,7 +132,7 @@ def test_any_bytes_are_a_value_or_malformed(data):
     decode_or_refuse(data)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(crafted)
 def test_crafted_bytes_are_a_value_or_malformed(data):
     decode_or_refuse(data)

@@ -23,7 +23,7 @@ def prepared(seed: object) -> object:
 
 
 @pytest.mark.parametrize("way", ["ab", "ba"])
-@pytest.mark.parametrize("chunk", range(6))
+@pytest.mark.parametrize("chunk", [0, 1, *(pytest.param(chunk, marks=pytest.mark.slow) for chunk in range(2, 6))])
 def test_an_exchange_cut_at_any_byte_changes_nothing_and_the_next_repairs_all(way, chunk):
     for cut_at in range(1 + chunk, SIZE_BYTES, 6 * 101):
         mesh = prepared(0)

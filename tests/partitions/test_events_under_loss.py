@@ -17,7 +17,7 @@ def emitted(mesh, name, count, start=0, *, write=True, step_s=0.01):
         mesh.run(step_s)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 20))])
 def test_each_of_two_thousand_events_through_loss_starts_once_in_order_after_its_state(seed):
     mesh = mesh_of(seed, "abc")
     mesh.weather(loss=0.3, disorder=0.1, doubling=0.1)

@@ -13,7 +13,8 @@ from gossamer.views.shared_dict import SharedDict
 from gossamer.views.shared_list import SharedList
 from gossamer.views.spaces import LIST, OBJECT
 
-LIVES = 100
+LIVES = 40
+SLOW_LIVES = 200
 LIVES_A_TEST = 20
 
 
@@ -69,7 +70,13 @@ class LibraryPlayer(ObjectPlayer):
         return self.inhabitants[process]  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("first", range(0, LIVES, LIVES_A_TEST))
+@pytest.mark.parametrize(
+    "first",
+    [
+        *range(0, LIVES, LIVES_A_TEST),
+        *(pytest.param(first, marks=pytest.mark.slow) for first in range(LIVES, SLOW_LIVES, LIVES_A_TEST)),
+    ],
+)
 def test_in_every_life_all_agree_on_one_order_and_what_the_living_added_is_there_once(first):
     for seed in range(first, first + LIVES_A_TEST):
         player = LibraryPlayer(schedule_of(seed))

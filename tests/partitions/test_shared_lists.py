@@ -31,7 +31,9 @@ def test_five_hundred_appends_on_each_side_of_a_split_survive_in_one_order(mesh_
     assert runs_of(ours, "north") == runs_of(ours, "south") == list(range(500))
 
 
-@pytest.mark.parametrize("gossamer_seed", range(20))
+@pytest.mark.parametrize(
+    "gossamer_seed", [*range(5), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(5, 40))]
+)
 def test_whatever_is_done_in_bad_weather_all_agree_and_nothing_unseen_is_lost(
     mesh_factory, net, converged, gossamer_seed
 ):

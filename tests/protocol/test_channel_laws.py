@@ -134,7 +134,7 @@ class World:
             self.wires.settle()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(actions)
 def test_each_message_is_taken_once_and_only_what_a_dead_taker_held_is_taken_again(steps):
     world = World(WORK)

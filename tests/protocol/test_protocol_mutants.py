@@ -393,6 +393,7 @@ def test_with_every_rule_in_place_nothing_goes_wrong(scene):
     scene()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mutant", "scene"), PROTECTED_BY, ids=[mutant.__name__ for mutant, _ in PROTECTED_BY])
 def test_without_one_rule_something_goes_wrong_and_is_noticed(mutant, scene, monkeypatch):
     mutant(monkeypatch)

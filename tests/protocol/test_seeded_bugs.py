@@ -185,6 +185,7 @@ NOTICED_IN: list[tuple[Bug, Callable[[], None], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("bug", "scene", "wrong"), NOTICED_IN, ids=[bug.__name__ for bug, _, _ in NOTICED_IN])
 def test_a_scene_that_holds_goes_wrong_with_its_bug_and_that_is_noticed(bug, scene, wrong, monkeypatch):
     scene()

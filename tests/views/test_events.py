@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 
 import pytest
@@ -73,6 +74,49 @@ def test_v4_off_ends_all_registrations_of_a_function_and_complains_of_a_stranger
     assert heard == []
     with pytest.raises(ValueError, match="not registered"):
         mesh.events.off(heard.append)
+
+
+def test_v4_a_weak_handler_is_called_until_nobody_else_holds_it(mesh_factory, net):
+    mesh, heard = mesh_factory("a"), []
+
+    class Bell:
+        def ring(self, n):
+            heard.append(("bell", n))
+
+    def function(n):
+        heard.append(("function", n))
+
+    bell, kept = Bell(), Bell()
+    mesh.events.on("ping", bell.ring, weak=True)
+    mesh.events.on("ping", kept.ring, weak=True)
+    mesh.events.on("ping", function, weak=True)
+    mesh.events.on("ping", weak=True)(lambda n: heard.append("a lambda that nobody holds"))
+    mesh.events.emit("ping", 1)
+    net.run(0.1)
+    del bell, function
+    gc.collect()
+    mesh.events.emit("ping", 2)
+    net.run(0.1)
+    mesh.events.off(kept.ring)
+    mesh.events.emit("ping", 3)
+    net.run(0.1)
+
+    assert heard == [("bell", 1), ("bell", 1), ("function", 1), ("bell", 2)]
+    assert not mesh.events.is_listened_to, "those that are gone have dropped out"
+    assert mesh.statistics()["event errors"] == 0
+
+
+def test_v4_handlers_that_are_gone_do_not_pile_up_though_nothing_is_emitted(mesh_factory, net):
+    mesh = mesh_factory("a")
+
+    for _ in range(100):
+        mesh.events.on("ping", lambda: None, weak=True)
+    gc.collect()
+    mesh.events.on("ping", print)
+
+    assert len(mesh.events._handlers.all) == 1
+    with pytest.raises(TypeError, match="weak reference"):
+        mesh.events.on("ping", int.from_bytes.__call__, weak=True)
 
 
 def test_v5_wait_for_returns_the_event_or_raises_in_time(mesh_factory, net):

@@ -74,7 +74,7 @@ def everything_of(mesh: Any) -> list[Any]:
 def test_a_mesh_shows_its_keys_their_writers_and_how_it_is(join):
     ada, bob = join("ada"), join("bob")
     ada["bench/3/temp"] = 21.5
-    bob.wait(lambda m: m.get("bench/3/temp"), timeout=5)
+    bob.wait(lambda m: m.get("bench/3/temp") and m.peers, timeout=5)
     for said in (in_ipython(bob), " ".join(Tags(bob._repr_html_()).data), by_rich(bob)):
         for part in (f"BlockingMesh {bob.name!r}: 1 key, ", "'bench/3/temp'", "21.5", "ada", " ago"):
             assert part in said

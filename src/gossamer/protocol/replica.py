@@ -196,6 +196,18 @@ class Replica:
             if m.first_heard_at <= settled_at and m.synced_at == -math.inf and m.vector_digest != vector_digest
         ]
 
+    def ask_heard(self, now: float, wall_ms: int) -> dict[int, Member]:
+        """Ask whom we talked to by streams to answer there, which comes after they have heard all that we said.
+
+        Before a goodbye: what arrives after that, nobody takes notice of.
+        """
+        links = self.exchanges.link_of
+        return {self.probes.ping(m, links(m), now, wall_ms): m for m in self.courier.talked_to()}
+
+    def unheard(self, asked: dict[int, Member]) -> bool:
+        """Whether one of these is there and has not answered."""
+        return any(self.probes.is_open(nonce) and m.alive and m.link is not None for nonce, m in asked.items())
+
     def leave(self, now: float) -> None:
         """Say goodbye, by every way."""
         self.introductions.leave()

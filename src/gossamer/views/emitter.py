@@ -68,13 +68,15 @@ class Emitter:
     # -- listening ------------------------------------------------------------------------------
 
     @overload
-    def on(self, pattern: str, fn: None = None, *, sender: Any = None, replay: bool = False) -> Callable[[F], F]: ...
+    def on(
+        self, pattern: str, fn: None = None, *, sender: Any = None, replay: bool = False, weak: bool = False
+    ) -> Callable[[F], F]: ...
 
     @overload
-    def on(self, pattern: str, fn: F, *, sender: Any = None, replay: bool = False) -> F: ...
+    def on(self, pattern: str, fn: F, *, sender: Any = None, replay: bool = False, weak: bool = False) -> F: ...
 
     def on(
-        self, pattern: str, fn: F | None = None, *, sender: Any = None, replay: bool = False
+        self, pattern: str, fn: F | None = None, *, sender: Any = None, replay: bool = False, weak: bool = False
     ) -> F | Callable[[F], F]:
         """Call `fn` with the arguments of each event whose name matches `pattern`; without `fn`, a decorator.
 
@@ -84,9 +86,10 @@ class Emitter:
         Handlers run one at a time, in a script on the mesh's listener thread, in trio and
         asyncio in the loop; what one raises is logged, once loudly, and harms no other.  With `replay`, `fn` is
         also called with what peers emitted before and can still repeat: the last 512 events of
-        each or 30 s; these may come after newer ones.
+        each or 30 s; these may come after newer ones.  With `weak`, the mesh does not keep `fn` alive, nor
+        the object whose method it is: once nobody else does, it is called no more.
         """
-        return self._register(pattern, fn, sender, replay, once=False)
+        return self._register(pattern, fn, sender, replay, once=False, weak=weak)
 
     @overload
     def once(self, pattern: str, fn: None = None, *, sender: Any = None) -> Callable[[F], F]: ...
@@ -98,17 +101,19 @@ class Emitter:
         """Call `fn` with the next event that matches, and then no more."""
         return self._register(pattern, fn, sender, False, once=True)
 
-    def _register(self, pattern: str, fn: F | None, sender: Any, replay: bool, *, once: bool) -> F | Callable[[F], F]:
+    def _register(
+        self, pattern: str, fn: F | None, sender: Any, replay: bool, *, once: bool, weak: bool = False
+    ) -> F | Callable[[F], F]:
         if fn is None:
-            return lambda fn: self._register(pattern, fn, sender, replay, once=once)  # type: ignore[return-value]
-        handler = Handler(fn, pattern, sender, once)
+            return lambda fn: self._register(pattern, fn, sender, replay, once=once, weak=weak)  # type: ignore[return-value]
+        handler = Handler(fn, pattern, sender, once, weak)
         self._station.before_use()
         self._station.listen()
         with self._lock():
             emissions = self._station.emissions()
             if replay:
                 self._begin_replay(handler, emissions)
-            self._handlers = Handlers((*self._handlers.all, handler))
+            self._handlers = Handlers((*(other for other in self._handlers.all if not other.is_gone), handler))
         if replay:
             self._station.call_soon(lambda: self._ask_replay(emissions))
             self._station.wake()
@@ -131,7 +136,7 @@ class Emitter:
     def off(self, fn: Callable[..., Any]) -> None:
         """Call `fn` no more, whatever events it was registered for.  Raise ValueError if it was not."""
         with self._lock():
-            kept = tuple(handler for handler in self._handlers.all if handler.fn != fn)
+            kept = tuple(handler for handler in self._handlers.all if handler.fn() != fn)
             found = len(kept) < len(self._handlers.all)
             self._handlers = Handlers(kept)
         if not found:
@@ -173,7 +178,9 @@ class Emitter:
             return
         event, (sender, args, kwargs) = None, content
         for handler in handlers:
-            if not handler.wants(raw, sender) or (handler.once and not self._ends(handler)):
+            if not handler.wants(raw, sender):
+                continue
+            if (handler.once or (handler.is_weak and handler.is_gone)) and not self._ends(handler):
                 continue
             if handler.takes(args, kwargs):
                 called = handler.call_plainly(raw.name, sender, args, kwargs)
@@ -184,7 +191,7 @@ class Emitter:
                 self.errors += 1
 
     def _ends(self, handler: Handler) -> bool:
-        """Let a handler that is called once be called no more; return whether it was to be called until now."""
+        """Let one that is called once, or is gone, be called no more; return whether it was to be called until now."""
         with self._lock():
             found = handler in self._handlers.all
             self._handlers = Handlers(tuple(other for other in self._handlers.all if other is not handler))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,6 +29,7 @@ class Handler:
         "_signature",
         "fn",
         "heard_until",
+        "is_weak",
         "once",
         "pattern",
         "replay",
@@ -35,12 +37,14 @@ class Handler:
         "sender",
     )
 
-    def __init__(self, fn: Callable[..., Any], pattern: str, sender: Any, once: bool) -> None:
+    def __init__(self, fn: Callable[..., Any], pattern: str, sender: Any, once: bool, weak: bool = False) -> None:
         if not callable(fn):
             raise TypeError(f"a handler must be callable, not {type(fn).__name__}")
         if inspect.iscoroutinefunction(fn):
             raise TypeError(f"{fn!r} is async, and handlers are called, not awaited: iterate events.stream() instead")
-        self.fn, self.pattern, self.sender, self.once = fn, Pattern(pattern), sender, once
+        self.fn: Callable[[], Callable[..., Any] | None] = weakly(fn) if weak else lambda: fn
+        """Returns the function; None once it is gone."""
+        self.pattern, self.sender, self.once, self.is_weak = Pattern(pattern), sender, once, weak
         self.heard_until: Mapping[bytes, int] = {}
         """The events, of each boot, that a replay brings to this handler if anything does."""
         self.replay = False
@@ -51,6 +55,11 @@ class Handler:
         except (TypeError, ValueError):  # some builtins have none: they are given everything
             self._signature = None
         self._counts = range(0) if self._signature is None else positional_counts(self._signature)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its function was held weakly, and nobody else has it any more."""
+        return self.is_weak and self.fn() is None
 
     def wants(self, raw: RawEvent, sender: Any) -> bool:
         """Whether it is to be called with an event of a name that matches, which it then has had: never twice."""
@@ -75,8 +84,11 @@ class Handler:
 
     def call_plainly(self, name: str, sender: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
         """Call the function with arguments that it takes as they come; as `call` does, but no event need be made."""
+        fn = self.fn()
+        if fn is None:
+            return True
         try:
-            self.fn(*args, **kwargs)
+            fn(*args, **kwargs)
         except Exception as error:
             self._complain(name, sender, error)
             return False
@@ -85,9 +97,12 @@ class Handler:
     def call(self, event: Event) -> bool:
         """Call the function with what it takes of `event`; log what goes wrong, loudly once.  Return whether it did."""
         assert self._signature is not None
+        fn = self.fn()
+        if fn is None:
+            return True
         try:
             args, kwargs = fitted(self._signature, event)
-            self.fn(*args, **kwargs)
+            fn(*args, **kwargs)
         except Exception as error:
             self._complain(event.name, event.sender, error)
             return False
@@ -100,7 +115,7 @@ class Handler:
             level,
             "the handler %r of the event %r from %s failed: %s; the others were called all the same, and "
             "further failures of this one are logged at level DEBUG",
-            self.fn,
+            self.fn(),
             name,
             sender,
             error,
@@ -129,6 +144,14 @@ class Handlers:
                 self._named.clear()
             self._named[name] = found
         return found
+
+
+def weakly(fn: Callable[..., Any]) -> Callable[[], Callable[..., Any] | None]:
+    """Return what returns `fn` for as long as somebody else holds it; of a method, for as long as its object is held.
+
+    Raises TypeError for what Python cannot refer to weakly.
+    """
+    return weakref.WeakMethod(fn) if inspect.ismethod(fn) else weakref.ref(fn)
 
 
 class Unfit(TypeError):
