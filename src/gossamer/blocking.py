@@ -315,8 +315,9 @@ class BlockingMesh(MeshHandle):
             return self._listener_thread
 
     def _deliver(self) -> None:
-        for raw in self._watchers.drain(self._feed):
-            self._listeners.deliver(raw)
+        if len(self._feed):
+            for raw in self._watchers.drain(self._feed):
+                self._listeners.deliver(raw)
         if self._emitter.waiting:
             self._emitter.deliver()
 

@@ -173,8 +173,9 @@ class MeshHandle(TalkingMesh):
         )
 
     def _before_emitting(self) -> None:
-        self._before_use()
-        self._check_open()
+        if self.is_forked or self._closed:
+            self._before_use()
+            self._check_open()
 
     def _start_handling(self) -> None:
         """There is an event handler: see that somebody calls it."""

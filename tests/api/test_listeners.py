@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 
 import pytest
 
 import gossamer
+from gossamer.threads import ListenerThread
 
 
 class Told:
@@ -363,3 +365,31 @@ def test_a_listener_hears_of_what_was_written_while_it_was_away_from_the_network
 
     (change,) = told.until(1, within_s=10)
     assert (change.new, change.peer.name) == ("late", "ada")
+
+
+def test_a_listener_thread_hears_every_ring_though_many_threads_ring_at_once():
+    waiting, seen, all_seen = deque(), [], threading.Event()
+
+    def deliver():
+        while waiting:
+            seen.append(waiting.popleft())
+        if len(seen) == 8 * 500:
+            all_seen.set()
+
+    def ring():
+        for n in range(500):
+            waiting.append(n)
+            listeners.wake()
+
+    listeners = ListenerThread("listeners", deliver)
+    listeners.thread.start()
+    ringers = [threading.Thread(target=ring) for _ in range(8)]
+    for ringer in ringers:
+        ringer.start()
+    for ringer in ringers:
+        ringer.join()
+
+    assert all_seen.wait(30)
+    listeners.stop()
+    listeners.thread.join(30)
+    assert not listeners.thread.is_alive()

@@ -19,7 +19,7 @@ import pytest
 import gossamer
 from gossamer.compat import pyvent
 from gossamer.compat.pyvent import Node, NotConnected
-from gossamer.views.events import decode_event_payload
+from gossamer.views.payloads import decode_event_payload
 
 
 @pytest.fixture

@@ -227,12 +227,17 @@ class Replica:
             if data in self._applied:  # spare room repeats what was sent before: most of it is known
                 self.counts["batches old"] += 1
                 continue
+            if data in self.emissions.had:
+                self.counts["events old"] += 1
+                continue
             try:
                 message = self._decode(data)
                 if message is None:
                     self.counts["unknown messages"] += 1
-                else:
-                    self._heard(member, message, None, multicast, now, wall_ms)
+                    continue
+                self._heard(member, message, None, multicast, now, wall_ms)
+                if type(message) is Events:
+                    self.emissions.note(message, data)
             except Malformed:
                 self.counts["malformed messages"] += 1
 
@@ -316,6 +321,9 @@ class Replica:
                 self._batch(member, message, now, wall_ms)
             case _ if member.presence is Presence.LEFT:
                 self.counts["messages after a goodbye"] += 1
+            case Events():  # early: a handler waits for it
+                self.emissions.heard(member, message, now)
+                self.timers.by(self.emissions.due, now)
             case Beacon():
                 self._beacon(member, message, multicast, now, wall_ms)
             case Introduce():
@@ -339,9 +347,6 @@ class Replica:
                 self.settling.asked(member, message)
             case Settled():
                 self.settling.confirmed(member, message.origin, message.sequence)
-            case Events():
-                self.emissions.heard(member, message, now)
-                self.timers.by(self.emissions.due, now)
             case EventsRepair():
                 self.emissions.asked(member, message)
             case VoteRequest():
