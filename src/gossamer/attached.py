@@ -9,49 +9,30 @@ Light: no loop, no thread until something is waited for, no socket to other mach
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from .cache.follower import Follower, Raw
+from .attached_changes import Listening
+from .cache.bell import Bell
+from .cache.follower import Follower
 from .cache.link import Link
 from .cache.places import place_of
 from .cache.reader import SharedReader
 from .cache.requests import Verb
-from .errors import ConfigurationError, GossamerError, MeshClosed, MeshTimeout, NoPublisher
+from .errors import ConfigurationError, MeshClosed, MeshTimeout, NoPublisher
 from .settings import setting
 from .views.changes import Pattern
 from .views.dict_like import DictLike
-from .wire.keys import checked_key, keys_from_wire
-from .wire.strict import decode_strict
+from .wire.keys import checked_key
 from .wire.values import decode_value, encode_value
 
-logger = logging.getLogger("gossamer.cache")
-
 TIMEOUT_S = 2.0
-LOOK_S = 0.05
-"""Where nobody tells of changes (the publisher is being replaced, say), whoever waits looks so often."""
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 _ABSENT: Any = object()
-
-
-class CacheChange:
-    """A key whose visible value was replaced.  `old` and `new` are None where there was, or is, none."""
-
-    __slots__ = ("key", "kind", "new", "old")
-
-    def __init__(self, raw: Raw) -> None:
-        [self.key] = keys_from_wire([decode_strict(raw.key[1:])])
-        self.old = None if raw.old is None else decode_value(raw.old)
-        self.new = None if raw.new is None else decode_value(raw.new)
-        self.kind = "delete" if raw.new is None else "set"
-
-    def __repr__(self) -> str:
-        return f"CacheChange({self.key!r}: {self.old!r} -> {self.new!r})"
 
 
 class Cache(DictLike[Any]):
@@ -82,7 +63,7 @@ class Cache(DictLike[Any]):
         self._link = Link(place.socket, timeout_s)
         self._local = threading.local()
         self._closed = False
-        self._listening: _Listening | None = None
+        self._listening: Listening | None = None
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -240,7 +221,7 @@ class Cache(DictLike[Any]):
     def wait(self, predicate: Callable[[Cache], T], timeout: float | None = None) -> T:
         """Return the first truthy `predicate(cache)`; raise MeshTimeout if there is none within `timeout` seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        with _Bell(Link(self._socket_path, TIMEOUT_S)) as bell:
+        with Bell(self._socket_path) as bell:
             while True:
                 found = predicate(self)
                 if found:
@@ -258,7 +239,7 @@ class Cache(DictLike[Any]):
         if fn is None:
             return lambda fn: self.on(pattern, fn)
         if self._listening is None:
-            self._listening = _Listening(self)
+            self._listening = Listening(self.name, self._follower(), self._socket_path)
         self._listening.listeners = (*self._listening.listeners, (Pattern(pattern), fn))
         return fn
 
@@ -275,7 +256,10 @@ class Cache(DictLike[Any]):
         self._link = Link(self._socket_path, self._link.timeout_s)
         self._local = threading.local()
         if self._listening is not None:
-            listeners, self._listening = self._listening.listeners, _Listening(self)
+            listeners, self._listening = (
+                self._listening.listeners,
+                Listening(self.name, self._follower(), self._socket_path),
+            )
             self._listening.listeners = listeners
 
     def _follower(self) -> Follower:
@@ -295,77 +279,6 @@ class Cache(DictLike[Any]):
 
     def __exit__(self, *args: object) -> None:
         self.close()
-
-
-class _Bell:
-    """Rings when something was published.  Where nobody rings it, whoever waits looks from time to time."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self._rings = False
-
-    def wait(self, seconds: float | None) -> None:
-        """Return when something was published since this was called last, at most after so long.  May return early."""
-        if not self._rings:
-            try:
-                self._link.timeout_s = 0.0
-                self._link.ask(Verb.WATCH)
-                self._rings = True
-                return  # what was published before that, nobody rang for
-            except GossamerError:
-                time.sleep(min(LOOK_S, LOOK_S if seconds is None else seconds))
-                return
-        try:
-            self._link.wait_for_news(seconds)
-        except OSError:
-            self._link.drop()
-            self._rings = False
-
-    def interrupt(self) -> None:
-        """Let a `wait` in another thread return."""
-        self._link.interrupt()
-
-    def __enter__(self) -> _Bell:
-        return self
-
-    def __exit__(self, *args: object) -> None:
-        self._link.drop()
-
-
-class _Listening:
-    """The thread that calls listeners."""
-
-    def __init__(self, cache: Cache) -> None:
-        self.listeners: tuple[tuple[Pattern, Callable[..., Any]], ...] = ()
-        self._cache = cache
-        self._follower = cache._follower()
-        self._bell = _Bell(Link(cache._socket_path, TIMEOUT_S))
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name=f"gossamer cache {cache.name}", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        with self._bell:
-            while not self._stopping:
-                for raw in self._follower.changes():
-                    if not raw.key[0]:  # of the user's space
-                        self._tell(CacheChange(raw))
-                self._bell.wait(None)
-
-    def _tell(self, change: CacheChange) -> None:
-        for pattern, fn in self.listeners:
-            if pattern.matches(change.key):
-                try:
-                    fn(change)
-                except Exception:
-                    logger.exception("a listener of the cache %r failed; the others are called", self._cache.name)
-
-    def stop(self) -> None:
-        """End, unless it is the thread itself that says so."""
-        self._stopping = True
-        self._bell.interrupt()
-        if threading.current_thread() is not self._thread:
-            self._thread.join(1)
 
 
 def _wall_ms() -> int:

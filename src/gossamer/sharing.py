@@ -78,7 +78,8 @@ class Sharing:
         self.gate.changed()
 
     def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]]) -> None:
-        """Something has ceased to be seen: readers see that for themselves, and are told to look."""
+        """Something has ceased to be seen.  Under the ledger's lock."""
+        self.publisher.lapsed(lapsed, self._handle.seen_ms())
         self.gate.changed()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -118,6 +118,9 @@ def test_a_value_with_a_time_to_live_ceases_to_be_seen(cache, eventually):
     assert cache["soon"] == 1
 
     eventually(lambda: "soon" not in cache)
+    eventually(lambda: len(cache) == 0)
+    cache["soon"] = 2
+    assert len(cache) == 1
 
 
 def test_what_cannot_travel_is_refused_where_it_is_written_and_nothing_is_stored(shared, cache):
@@ -200,6 +203,15 @@ def test_a_listener_is_told_of_changes_old_and_new(shared, cache, eventually):
     cache.off(listen)
     with pytest.raises(ValueError, match="no listener"):
         cache.off(listen)
+
+
+def test_a_listener_is_told_when_a_value_expires(cache, eventually):
+    told: list[Any] = []
+    cache.on("soon", lambda change: told.append((change.old, change.new)))
+
+    cache.set("soon", 1, ttl=0.3)
+
+    eventually(lambda: told == [(None, 1), (1, None)])
 
 
 def test_a_listener_that_fails_harms_no_other(shared, cache, eventually, caplog):

@@ -31,27 +31,30 @@ class Follower:
         self._now_ms = now_ms
         self._segment = segment()
         self._commit = self._segment.words[COMMIT_AT]
+        self._looked_ms = now_ms()
 
     def changes(self) -> Iterator[Raw]:
         """Yield what has changed since this was called last.  O(records since then), or O(keys) in a new generation."""
         segment = self._current()
         commit = segment.words[COMMIT_AT]
-        before, since = self._segment, self._commit
+        before, since, then_ms = self._segment, self._commit, self._looked_ms
+        self._looked_ms = now_ms = self._now_ms()
         self._segment, self._commit = segment, commit
         keys = _written(segment, since, commit) if segment is before else _keys(segment, commit) | _keys(before, since)
         for key in keys:
-            old, new = self._seen(before, key, since), self._seen(segment, key, commit)
+            old, new = _seen(before, key, since, then_ms), _seen(segment, key, commit, now_ms)
             if old != new:
                 yield Raw(key, old, new)
 
-    def _seen(self, segment: Segment, key: bytes, commit: int) -> bytes | None:
-        _, word = lookup.find(segment, key)
-        data = lookup.as_of(segment, word, commit) if word else b""
-        if not data:
-            return None
-        _, _, key_bytes, siblings, deletes, _ = HEADING.unpack_from(data, RECORD.size)
-        value, _ = visible_value(data, key_bytes, siblings, deletes, self._now_ms())
-        return value
+
+def _seen(segment: Segment, key: bytes, commit: int, now_ms: int) -> bytes | None:
+    _, word = lookup.find(segment, key)
+    data = lookup.as_of(segment, word, commit) if word else b""
+    if not data:
+        return None
+    _, _, key_bytes, siblings, deletes, _ = HEADING.unpack_from(data, RECORD.size)
+    value, _ = visible_value(data, key_bytes, siblings, deletes, now_ms)
+    return value
 
 
 def _written(segment: Segment, since: int, until: int) -> dict[bytes, None]:

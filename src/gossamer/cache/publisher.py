@@ -15,7 +15,7 @@ from pathlib import Path
 from ..crdt.dots import Dot, Origin
 from ..crdt.lww_map import LWWMap
 from ..crdt.vector_clock import NO_TAG
-from ..crdt.writes import Held, Key, Replaced, each
+from ..crdt.writes import Held, Key, Replaced, each, winner
 from ..wire.keys import SpaceKey
 from .records import Heads
 from .writer import SegmentWriter
@@ -31,6 +31,8 @@ class Publisher:
         self._forgotten: dict[Origin, int] = {}
         self._writer = SegmentWriter(path, self, mesh=mesh, generation=generation, version=version)
         self._own_tag = NO_TAG
+        self._hidden: set[Key] = set()
+        """Keys under which everything has expired: they are no more counted."""
         self.stopped = ""
         """Why nothing is published any more; empty while all is well."""
         for key, held in state.live.items():
@@ -72,11 +74,27 @@ class Publisher:
             writer = self._writer
             for key, before, after in replaced:
                 self._put(key, after)
-                if (before is None) is not (after is None) and type(key) is not SpaceKey:
-                    writer.count += 1 if before is None else -1
+                if type(key) is not SpaceKey:
+                    was_seen = before is not None and key not in self._hidden
+                    writer.count += (after is not None) - was_seen
+                    self._hidden.discard(key)
             if not local:
                 writer.put_heads(self._moved(replaced))
             writer.commit()
+        except OSError as error:
+            self._stop(error)
+
+    def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]], now_ms: int) -> None:
+        """Publish again what has ceased to be seen: readers know the time, and followers see that there is news."""
+        if self.stopped:
+            return
+        try:
+            for key, _, held in lapsed:
+                self._put(key, held)
+                if type(key) is not SpaceKey and held is not None and winner(held, now_ms) is None:
+                    self._writer.count -= key not in self._hidden
+                    self._hidden.add(key)
+            self._writer.commit()
         except OSError as error:
             self._stop(error)
 
