@@ -46,9 +46,10 @@ class Sharing:
             )
         self._lock = lock
         self._frames: dict[Guest, Frames] = {}
+        self._is_unsent = False
         self._heirs: set[Guest] = set()
         """Those who will publish when this process ends."""
-        self.gate = Gate(partial(listening, place.socket), self._answer, reply_frame(CHANGED, 0))
+        self.gate = Gate(partial(listening, place.socket), self._answer, self._answered, reply_frame(CHANGED, 0))
         mesh = int.from_bytes(handle.mesh_tag[:8], "big")
         before = Inheritance(place.segment, mesh)
         self._inherit(before.delta())
@@ -102,6 +103,12 @@ class Sharing:
         self._lock.close()
 
     # -- what attached processes ask ------------------------------------------------------------
+
+    def _answered(self) -> None:
+        """Whoever wrote has been told; now the other peers are."""
+        if self._is_unsent:
+            self._is_unsent = False
+            self._handle._wrote()
 
     def _answer(self, guest: Guest, data: bytes) -> bytes:
         frames = self._frames.get(guest)
@@ -158,7 +165,7 @@ class Sharing:
             meta = flags if ttl is None else expiry_meta(flags, handle.seen_ms() + max(1, round(ttl * 1000)))
             rows.append((checked_key(key), self._checked(key, value), meta))
         handle._ledger.write_many(rows, handle.clock.wall_ms())
-        handle._wrote()
+        self._is_unsent = True
 
     def _write_if(self, visible: bool, key: Any, value: Any) -> bytes | None:
         handle = self._handle
@@ -166,7 +173,7 @@ class Sharing:
             visible, checked_key(key), self._checked(key, value), handle.clock.wall_ms(), handle.seen_ms()
         )
         if (seen is not None) is visible:
-            handle._wrote()
+            self._is_unsent = True
         return None if seen is None else seen.value
 
     def _checked(self, key: Any, value: Any) -> bytes | None:

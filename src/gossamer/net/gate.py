@@ -38,17 +38,20 @@ class Gate:
     """Serves the attached processes of one mesh.
 
     `listening` opens the socket, not to block; `answer(guest, data)` returns what is sent back, and is called with
-    no data when the guest has gone; `news` is what tells of a change.
+    no data when the guest has gone; `answered` is called once that has left, for what nobody waits for; `news` is
+    what tells of a change.
     """
 
     def __init__(
         self,
         listening: Callable[[], AbstractContextManager[socket.socket]],
         answer: Callable[[Guest, bytes], bytes],
+        answered: Callable[[], None],
         news: bytes,
     ) -> None:
         self._listening = listening
         self._answer = answer
+        self._answered = answered
         self._news = news
         self._guests: set[Guest] = set()
         self._token: trio.lowlevel.TrioToken | None = None
@@ -90,6 +93,7 @@ class Gate:
                 reply = self._answer(guest, data)
                 if reply:
                     self._send(guest, reply)
+                    self._answered()
                 if guest.watches:
                     self.watchers = sum(one.watches for one in self._guests)
         except (Malformed, ConnectionError) as error:
