@@ -122,7 +122,7 @@ def test_reads_do_not_slow_down_with_the_number_of_keys(
         reads_a_second(cache, keys)
 
     def first_reads(cache: gossamer.Cache, keys: list[str]) -> float:
-        cache._reader._current().forget()
+        cache._reader.current().forget()
         return reads_a_second(cache, list(dict.fromkeys(keys)))
 
     figures(
