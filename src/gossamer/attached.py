@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from .attached_changes import Listening
 from .cache.bell import Bell
 from .cache.follower import Follower
+from .cache.layout import VERSION_AT
 from .cache.link import Link
 from .cache.places import place_of
 from .cache.reader import SharedReader
@@ -61,21 +62,28 @@ class Cache(DictLike[Any]):
                 time.sleep(0.01)
         self._socket_path = place.socket
         self._link = Link(place.socket, timeout_s)
-        self._local = threading.local()
+        self._batches: dict[int, dict[Any, tuple[bytes | None, float | None]]] = {}
+        """Thread -> what it has collected in its batch."""
         self._closed = False
         self._listening: Listening | None = None
 
     # -- reading ----------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> Any:
-        batch = getattr(self._local, "batch", None)
-        if batch:
-            row = batch.get(key)
+        if self._batches:
+            row = (self._batch() or {}).get(key)
             if row is not None:
                 if row[0] is None:
                     raise KeyError(key)
                 return decode_value(row[0])
-        return self._reader[key]
+        view = self._reader.view  # as `SharedReader.__getitem__` does, without another call
+        version, values = view.fresh
+        if view.words[VERSION_AT] == version:
+            try:
+                return values[key]
+            except KeyError:
+                pass
+        return self._reader.look_up(key)
 
     def read(self) -> dict[Any, Any]:
         """Return all that is visible as a plain dict, as of one moment.  O(keys); nobody waits for it."""
@@ -126,7 +134,7 @@ class Cache(DictLike[Any]):
         self._write(checked_key(key), encode_value(value), ttl, force)
 
     def _write(self, key: Any, value: bytes | None, ttl: float | None, force: bool) -> None:
-        batch = getattr(self._local, "batch", None)
+        batch = self._batch()
         if batch is not None:
             batch[key] = (value, ttl)
             return
@@ -149,7 +157,7 @@ class Cache(DictLike[Any]):
     def _pop(self, key: Any) -> Any:
         if key not in self:
             raise KeyError(key)
-        if getattr(self._local, "batch", None) is not None:
+        if self._batch() is not None:
             found = self[key]
             self._write(checked_key(key), None, None, False)
             return found
@@ -170,7 +178,7 @@ class Cache(DictLike[Any]):
         if key in self:
             return self[key]
         checked, data = checked_key(key), encode_value(default)
-        if getattr(self._local, "batch", None) is not None:
+        if self._batch() is not None:
             self._write(checked, data, None, False)
             return decode_value(data)
         seen = self._ask(Verb.WRITE_IF, False, checked, data)
@@ -185,21 +193,24 @@ class Cache(DictLike[Any]):
         with self.batch():
             super().update(other, **kwargs)
 
+    def _batch(self) -> dict[Any, tuple[bytes | None, float | None]] | None:
+        return self._batches.get(threading.get_ident())
+
     @contextmanager
     def batch(self) -> Iterator[None]:
         """Collect this thread's writes, and make them at the end, atomically for every process and peer.
 
         Reads of keys inside see them.  A nested block joins the outer one.  An exception discards them all.
         """
-        if getattr(self._local, "batch", None) is not None:
+        if self._batch() is not None:
             yield
             return
         batch: dict[Any, tuple[bytes | None, float | None]] = {}
-        self._local.batch = batch
+        self._batches[threading.get_ident()] = batch
         try:
             yield
         finally:
-            self._local.batch = None
+            del self._batches[threading.get_ident()]
         if batch:
             self._ask(Verb.WRITE, tuple((key, value, ttl) for key, (value, ttl) in batch.items()), False)
 
@@ -254,7 +265,7 @@ class Cache(DictLike[Any]):
     def _revive(self) -> None:
         """In a forked child: streams and threads are the parent's, registrations are ours too."""
         self._link = Link(self._socket_path, self._link.timeout_s)
-        self._local = threading.local()
+        self._batches = {}
         if self._listening is not None:
             listeners, self._listening = (
                 self._listening.listeners,
@@ -263,7 +274,7 @@ class Cache(DictLike[Any]):
             self._listening.listeners = listeners
 
     def _follower(self) -> Follower:
-        return Follower(lambda: self._reader._current().segment, self._reader.seen_ms)
+        return Follower(lambda: self._reader.current().segment, self._reader.seen_ms)
 
     # -- the end ----------------------------------------------------------------------------------
 

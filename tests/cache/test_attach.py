@@ -235,7 +235,7 @@ def test_a_listener_misses_nothing_while_the_segment_grows(shared, cache, eventu
         shared[number % 100] = "x" * 100 + str(number)
 
     eventually(lambda: latest == shared.snapshot())
-    assert cache._reader._current().words[GENERATION_AT] > 1
+    assert cache._reader.current().words[GENERATION_AT] > 1
 
 
 # -- the end ----------------------------------------------------------------------------------------------

@@ -76,13 +76,13 @@ def test_keys_come_in_the_order_in_which_they_were_first_written(written):
 def test_a_step_is_seen_whole_or_not_at_all(written, monkeypatch):
     written.step([("x", 1), ("y", 1)])
     reader, seen = written.reader(), []
-    put = written.publisher._put
+    put = written.publisher._writer.put
 
-    def put_and_look(key: Any, held: Any) -> None:
-        put(key, held)
+    def put_and_look(key: Any, held: Any, deletes: Any) -> None:
+        put(key, held, deletes)
         seen.append((reader["x"], reader["y"], reader.read()))
 
-    monkeypatch.setattr(written.publisher, "_put", put_and_look)
+    monkeypatch.setattr(written.publisher._writer, "put", put_and_look)
     written.step([("x", 2), ("y", 2), ("z", 2)])
 
     assert seen == [(1, 1, {"x": 1, "y": 1})] * 3
@@ -150,7 +150,7 @@ def test_many_more_values_than_are_kept_decoded_can_be_read(written, monkeypatch
 
     for _ in range(2):
         assert [reader[number] for number in range(100)] == list(range(100))
-        assert len(reader._view.places) <= 10
+        assert len(reader.view.places) <= 10
 
 
 # -- generations ------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ def _seen(segment: Segment, key: bytes, commit: int, now_ms: int) -> bytes | Non
     if not data:
         return None
     _, _, key_bytes, siblings, deletes, _ = HEADING.unpack_from(data, RECORD.size)
-    value, _ = visible_value(data, key_bytes, siblings, deletes, now_ms)
+    value, _ = visible_value(data, key_bytes, siblings, deletes, lambda: now_ms)
     return value
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import mmap
 import os
 import secrets
-import sys
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
-from ..crdt.writes import Key
+from ..crdt.writes import Key, Write
 from . import files
 from .layout import (
+    BEGINNING,
+    ENTRY,
     GENERATION_AT,
     HEADING,
     LOG_AT,
@@ -24,6 +26,7 @@ from .layout import (
     RECORD,
     RECORD_BYTES,
     SALT_AT,
+    SIBLING,
     SIZE_AT,
     SLOTS_AT,
     TAG_SHIFT,
@@ -120,10 +123,43 @@ class Generation:
 
     def heading(self, offset: int) -> tuple[int, int, int]:
         """Return (length in bytes, birth, siblings) of the record at `offset`, in units of 8 bytes."""
-        start = offset * WORD_BYTES
-        data = self.segment.bytes_at(start, start + RECORD_BYTES)
-        _, birth, _, siblings, _, _ = HEADING.unpack_from(data, RECORD.size)
-        return int.from_bytes(data[:4], sys.byteorder), birth, siblings
+        length, birth, _, siblings = BEGINNING.unpack_from(self.segment.mapped, offset * WORD_BYTES)
+        return length, birth, siblings
+
+    def overwrite(self, key: Key, write: Write) -> bool:
+        """Put a lone write under a key that holds something: what is done all day long, in a third of the time.
+
+        Return False if this is another case, or there is no room at hand.
+        """
+        word_at = self.where.get(key)
+        if word_at is None:
+            return False
+        words, mapped = self._words, self.segment.mapped
+        word = words[word_at]
+        previous = word & OFFSET_MASK
+        if previous == OFFSET_MASK:
+            return False
+        start = previous * WORD_BYTES
+        length, birth, key_bytes, siblings = BEGINNING.unpack_from(mapped, start)
+        if not siblings:
+            return False
+        stamp, origin, sequence, value, meta = write
+        assert value is not None
+        checked = (
+            HEADING.pack(previous, birth, key_bytes, 1, 0, ENTRY)
+            + mapped[start + RECORD_BYTES : start + RECORD_BYTES + key_bytes]
+            + SIBLING.pack(stamp, origin, sequence, meta, len(value))
+            + value
+        )
+        at = self.head
+        end = at + RECORD.size + len(checked)
+        if end > self._reserved:
+            return False
+        mapped[at:end] = RECORD.pack(end - at, crc32(checked)) + checked
+        self.head = head = end + 7 & ~7
+        words[word_at] = word ^ previous | at >> 3
+        self.live_bytes += head - at - (length + 7 & ~7)
+        return True
 
     def lead(self, word_at: int, at: int) -> None:
         """Let the word lead to the record at byte `at`."""

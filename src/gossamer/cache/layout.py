@@ -79,6 +79,8 @@ HEADING: Final = Struct("=QQHHHH")
 """Where the key's record before this lies (in units of 8; 0: nowhere), the birth of the key, the length of the key,
 the number of siblings and of deletes, the kind."""
 RECORD_BYTES: Final = RECORD.size + HEADING.size
+BEGINNING: Final = Struct("=I12xQHH")
+"""Of a record: its length, the birth of the key, the length of the key, the number of siblings."""
 ENTRY: Final = 1
 HEADS: Final = 2
 

@@ -70,14 +70,13 @@ class Publisher:
         """Publish a step.  O(its keys)."""
         if self.stopped:
             return
+        writer, deletes, hidden = self._writer, self._state.deletes, self._hidden
         try:
-            writer = self._writer
             for key, before, after in replaced:
-                self._put(key, after)
-                if type(key) is not SpaceKey:
-                    was_seen = before is not None and key not in self._hidden
-                    writer.count += (after is not None) - was_seen
-                    self._hidden.discard(key)
+                writer.put(key, after, deletes.get(key, ()) if deletes else ())
+                if (before is None or after is None or hidden) and type(key) is not SpaceKey:
+                    writer.count += (after is not None) - (before is not None and key not in hidden)
+                    hidden.discard(key)
             if not local:
                 writer.put_heads(self._moved(replaced))
             writer.commit()

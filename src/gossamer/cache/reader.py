@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -42,7 +43,7 @@ DECODED_MAX: Final = 100_000
 
 
 class _Place(NamedTuple):
-    """Where a key was found, and what it holds as long as the word there is the same."""
+    """Where the word of a key is, for as long as there is this generation, and what it holds while that is the same."""
 
     word_at: int
     word: int
@@ -52,7 +53,7 @@ class _Place(NamedTuple):
 class _View:
     """One generation, and what was decoded of it."""
 
-    __slots__ = ("fresh", "places", "segment", "words")
+    __slots__ = ("fresh", "places", "seen_version", "segment", "words")
 
     def __init__(self, segment: Segment) -> None:
         self.segment = segment
@@ -64,6 +65,8 @@ class _View:
         self.places: dict[Any, _Place] = {}
         self.fresh: tuple[int, dict[Any, Any]] = (-1, {})
         """The version word, and values that hold as long as that does not move."""
+        self.seen_version = -1
+        """The version at the last look that found another than `fresh` has."""
 
 
 class SharedReader:
@@ -75,63 +78,72 @@ class SharedReader:
     def __init__(self, path: Path, wall_ms: Callable[[], int]) -> None:
         self._path = path
         self._wall_ms = wall_ms
-        self._view = _View(Segment.open(path))
+        self.view = _View(Segment.open(path))
 
-    def _current(self) -> _View:
+    def current(self) -> _View:
         """Return the view of the segment that is published now."""
-        view = self._view
+        view = self.view
         while view.words[STATE_AT] == MOVED:
             opened = _View(Segment.open(self._path))
             if opened.words[GENERATION_AT] == view.words[GENERATION_AT]:
                 time.sleep(0.0001)  # it says that another lies there, and is about to
-            view = self._view = opened
+            view = self.view = opened
         return view
 
     def __getitem__(self, key: Any) -> Any:
         """Return the value under `key`, decoded.  Raises `KeyError`, and `TypeError` for what is not hashable."""
-        view = self._view
+        view = self.view
         version, values = view.fresh
         if view.words[VERSION_AT] == version:
             try:
                 return values[key]
             except KeyError:
                 pass
-        return self._look_up(key)
+        return self.look_up(key)
 
-    def _look_up(self, key: Any) -> Any:
-        view = self._current()
+    def look_up(self, key: Any) -> Any:
+        """Return the value of a key that is not noted as holding for this version."""
+        view = self.view
         words = view.words
         version = words[VERSION_AT]
+        if words[STATE_AT] == MOVED:
+            view = self.current()
+            words = view.words
+            version = words[VERSION_AT]
         place = view.places.get(key)
         if place is None or words[place.word_at] != place.word:
-            place, lasting = self._find(view.segment, key)
+            place, lasting = self._found(view.segment, key, place)
             if not lasting:
                 return place.value
             if len(view.places) >= DECODED_MAX:
                 view.forget()
             view.places[key] = place
         if view.fresh[0] != version:
+            if view.seen_version != version:  # while the writer is busy, what holds for one version is not worth noting
+                view.seen_version = version
+                return place.value
             view.fresh = (version, {})
         if words[VERSION_AT] == version:  # so what was read is what holds at that version
             view.fresh[1][key] = place.value
         return place.value
 
-    def _find(self, segment: Segment, key: Any) -> tuple[_Place, bool]:
-        """Look a key up; return what it holds, and whether it does so until its word moves."""
-        try:
-            plain = checked_key(key)
-        except InvalidKey:
-            hash(key)  # which raises TypeError for what no dict would look up
-            if not isinstance(key, float) or not key.is_integer():
-                raise KeyError(key) from None
-            plain = int(key)
-        commit = segment.words[COMMIT_AT]
-        word_at, word = lookup.find(segment, canonical_key_bytes(plain))
+    def _found(self, segment: Segment, key: Any, place: _Place | None) -> tuple[_Place, bool]:
+        """Look a key up, where it was before if that is known.
+
+        Return what it holds, and whether it does so until its word moves.
+        """
+        words = segment.words
+        commit = words[COMMIT_AT]
+        if place is not None:
+            word_at = place.word_at
+            word = words[word_at]
+        else:
+            word_at, word = lookup.find(segment, _key_bytes(key))
         data = lookup.as_of(segment, word, commit) if word else b""
         if not data:
             raise KeyError(key)
         _, _, key_bytes, siblings, deletes, _ = HEADING.unpack_from(data, RECORD.size)
-        found, lasting = visible_value(data, key_bytes, siblings, deletes, self.seen_ms())
+        found, lasting = visible_value(data, key_bytes, siblings, deletes, self.seen_ms)
         if found is None:
             raise KeyError(key)
         is_newest = (word & OFFSET_MASK) * WORD_BYTES < commit
@@ -139,14 +151,15 @@ class SharedReader:
 
     def read(self) -> dict[Any, Any]:
         """Return all that is visible, as of one moment, in the order in which the keys first came.  O(keys)."""
-        segment = self._current().segment
+        segment = self.current().segment
         commit, now_ms = segment.words[COMMIT_AT], self.seen_ms()
+        at_once = partial(int, now_ms)  # one time for all
         found = []
         for data in lookup.all_of(segment, commit):
             _, birth, key_bytes, siblings, deletes, _ = HEADING.unpack_from(data, RECORD.size)
             if data[RECORD_BYTES]:
                 continue  # of a reserved space
-            value, _ = visible_value(data, key_bytes, siblings, deletes, now_ms)
+            value, _ = visible_value(data, key_bytes, siblings, deletes, at_once)
             if value is not None:
                 found.append((birth, data[RECORD_BYTES + 1 : RECORD_BYTES + key_bytes], value))
         found.sort()
@@ -163,25 +176,36 @@ class SharedReader:
 
     def __len__(self) -> int:
         """Return how many keys the publisher sees.  O(1)."""
-        return self._current().words[COUNT_AT]
+        return self.current().words[COUNT_AT]
 
     # -- the publisher --------------------------------------------------------------------------
 
     def seen_ms(self) -> int:
         """Return the time by which writes expire: this host's clock, put right as the publisher puts it."""
-        offset = self._view.words[OFFSET_AT]
+        offset = self.view.words[OFFSET_AT]
         return self._wall_ms() + (offset - OFFSET_BIAS if offset else 0)
 
     @property
     def version(self) -> int:
         """How many steps have been made visible."""
-        return self._current().words[VERSION_AT]
+        return self.current().words[VERSION_AT]
 
     @property
     def is_full(self) -> bool:
         """Whether the publisher had no space for what came, so that what is seen is old."""
-        return self._current().words[STATE_AT] == FULL
+        return self.current().words[STATE_AT] == FULL
 
     def age_s(self, now_ns: int) -> float:
         """Return how long ago the publisher last said that it lives, in seconds."""
-        return max(0, now_ns - self._current().words[BEAT_AT]) / 1e9
+        return max(0, now_ns - self.current().words[BEAT_AT]) / 1e9
+
+
+def _key_bytes(key: Any) -> bytes:
+    """Return the bytes of the key that `key` equals; raise `KeyError` if it can equal none."""
+    try:
+        return canonical_key_bytes(checked_key(key))
+    except InvalidKey:
+        hash(key)  # which raises TypeError for what no dict would look up
+        if isinstance(key, float) and key.is_integer():
+            return _key_bytes(int(key))
+        raise KeyError(key) from None

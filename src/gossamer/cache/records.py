@@ -6,7 +6,7 @@ from a writer that died knows what it knew, and no delete is undone by that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from zlib import crc32
 
@@ -111,8 +111,13 @@ def _read_heads(data: bytes, heads: int, forgotten: int) -> Heads:
     return Heads(known, dict(DOT.unpack_from(data, dots_at + number * DOT.size) for number in range(forgotten)))
 
 
-def visible_value(data: bytes, key_bytes: int, siblings: int, deletes: int, now_ms: int) -> tuple[bytes | None, bool]:
-    """Return the value that is seen at `now_ms` (None: none is), and whether that may change as time passes."""
+def visible_value(
+    data: bytes, key_bytes: int, siblings: int, deletes: int, now_ms: Callable[[], int]
+) -> tuple[bytes | None, bool]:
+    """Return the value that is seen (None: none is), and whether that may change as time passes.
+
+    `now_ms` is asked only if something there expires.
+    """
     at = RECORD_BYTES + key_bytes
     value_at = at + siblings * SIBLING.size + deletes * DOT.size
     lasting = True
@@ -121,7 +126,7 @@ def visible_value(data: bytes, key_bytes: int, siblings: int, deletes: int, now_
         if meta < EXPIRY_UNIT:
             return data[value_at : value_at + size], lasting
         lasting = False
-        if meta >> FLAG_BITS > now_ms:
+        if meta >> FLAG_BITS > now_ms():
             return data[value_at : value_at + size], False
         value_at += size
     return None, lasting

@@ -29,11 +29,11 @@ class Segment:
     `words` are the words of the whole file; the index begins at word `index_at`.
     """
 
-    __slots__ = ("_map", "hashes", "index_at", "log_at", "path", "size_bytes", "slots", "words")
+    __slots__ = ("hashes", "index_at", "log_at", "mapped", "path", "size_bytes", "slots", "words")
 
     def __init__(self, path: Path, mapped: mmap.mmap) -> None:
         self.path = path
-        self._map = mapped
+        self.mapped = mapped
         self.words = memoryview(mapped).cast("Q")
         self.slots = self.words[SLOTS_AT]
         self.log_at = self.words[LOG_AT]
@@ -73,22 +73,22 @@ class Segment:
     def close(self) -> None:
         """Unmap it.  Who reads just now must not: call it when nobody does."""
         self.words.release()
-        self._map.close()
+        self.mapped.close()
 
     def bytes_at(self, start: int, end: int) -> bytes:
         """Return a copy of what lies there."""
-        return self._map[start:end]
+        return self.mapped[start:end]
 
     def put(self, start: int, data: bytes) -> None:
         """Write a record where nobody looks yet."""
-        self._map[start : start + len(data)] = data
+        self.mapped[start : start + len(data)] = data
 
     def record_at(self, offset: int) -> bytes:
         """Return the bytes of the record there, empty if there can be none.  Nothing is checked but its length."""
         if not self.log_at <= offset <= self.size_bytes - RECORD_BYTES:
             return b""
-        (length, _) = RECORD.unpack_from(self._map, offset)
-        return self._map[offset : offset + length] if offset + length <= self.size_bytes else b""
+        (length, _) = RECORD.unpack_from(self.mapped, offset)
+        return self.mapped[offset : offset + length] if offset + length <= self.size_bytes else b""
 
 
 class KeyHash:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ..crdt.dots import Dot
-from ..crdt.writes import Held, Key
+from ..crdt.writes import Held, Key, Write
 from ..wire.keys import canonical_key_bytes
 from .generation import Generation, NoRoom
 from .layout import (
@@ -73,6 +73,8 @@ class SegmentWriter:
 
         Raises `OSError` if there is no space left.
         """
+        if type(held) is Write and not deletes and self._next is None and self._at.overwrite(key, held):
+            return
         key_bytes = canonical_key_bytes(key)
         try:
             birth = self._put(self._at, key, key_bytes, held, deletes, 0)
