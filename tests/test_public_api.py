@@ -16,7 +16,7 @@ SIGNATURES = {
     "join": (
         "(name: 'str | None' = None, *, secret: 'str | None' = None, peers: 'Sequence[str]' = (), "
         "interfaces: 'Sequence[str] | None' = None, port: 'int | None' = None, insecure_lan: 'bool' = False, "
-        "options: 'Options | None' = None, nickname: 'str | None' = None)"
+        "options: 'Options | None' = None, nickname: 'str | None' = None, share: 'bool' = False)"
     ),
     "register": "(cls: 'T', name: 'str | None' = None) -> 'T'",
 }
@@ -48,6 +48,7 @@ OF_A_MESH = {
     "channel": "(self, name, mode='take', capacity=...)",
     "changes": "(self, pattern='*')",
     "wait": "(self, predicate, timeout=None)",
+    "run_forever": "(self)",
     "settled": "(self, key=..., peers=None, timeout=None)",
     "status": "(self)",
     "statistics": "(self)",
@@ -117,7 +118,7 @@ def test_every_error_is_a_gossamer_error_and_a_builtin_one():
     errors = [value for name in gossamer.__all__ if isinstance(value := getattr(gossamer, name), type)]
     errors = [value for value in errors if issubclass(value, Exception) and value is not gossamer.GossamerError]
 
-    assert len(errors) == 24
+    assert len(errors) == 26
     for error in errors:
         assert issubclass(error, gossamer.GossamerError)
         assert any(base.__module__ == "builtins" for base in error.__mro__[1:] if base not in (Exception,))

@@ -193,6 +193,7 @@ SHARED = {
 """What both meshes do.  Public names that are not here are for other rooms of the house, not for programs."""
 WAITING = ("changes", "wait", "settled", "close")
 EVENTS = ("emit", "on", "once", "off", "confirmed", "wait_for", "stream", "missed")
+CACHE = ["read", "set", "batch", "add", "emit", "wait", "on", "off", "version", "age_s", "close"]
 OBJECTS: dict[type, tuple[str, ...]] = {
     gossamer.Counter: ("value", "add", "subtract", "reset", "on_change", "off", "name"),
     gossamer.SharedSet: ("value", "add", "update", "remove", "discard", "pop", "clear", "snapshot", "on_change", "off"),
@@ -222,7 +223,7 @@ OBJECTS: dict[type, tuple[str, ...]] = {
     gossamer.Fenced: ("put", "remove", "update", "adopt", "token", "snapshot"),
 }
 BINDINGS = {"tkinter": ("tk_var", "tk_text"), "qt": ("MeshSignals",)}
-WAITING = ("changes", "wait", "settled", "call", "gather", "channel", "close")
+WAITING = ("changes", "wait", "settled", "run_forever", "call", "gather", "channel", "close")
 CHANNEL = ("send", "drain", "get", "taking", "check", "subscribe", "unfinished", "name", "mode", "close")
 VALUES = ("Change", "Entry", "Event", "Gathered", "Peer", "Status", "PeerStatus", "Unknown")
 
@@ -244,8 +245,8 @@ def api_page() -> list[str]:
             if hasattr(cls, name):
                 lines += described_member(name, inspect.getattr_static(cls, name))
     lines += ["## Changes", "", paragraph(inspect.getdoc(BlockingChanges) or ""), ""]
-    lines += ["In trio and asyncio, `async with` and `async for` take the place of `with` and `for`.", ""]
-    for name in ("conflated", "close"):
+    lines += ["In trio and asyncio, use `async with` and `async for`, and await `take`.", ""]
+    for name in ("take", "conflated", "close"):
         lines += described_member(name, inspect.getattr_static(Changes, name))
     lines += ["## Events", "", paragraph(inspect.getdoc(BlockingEvents) or ""), ""]
     lines += ["This is `mesh.events`. In trio and asyncio, `wait_for` and `confirmed` are awaited.", ""]
@@ -261,6 +262,13 @@ def api_page() -> list[str]:
         lines += [f"## {channel.__name__}", "", paragraph(inspect.getdoc(channel) or ""), ""]
         for name in CHANNEL:
             lines += described_member(name, inspect.getattr_static(channel, name))
+    lines += described_function(gossamer.attach, "attach", "##")
+    lines += ["## Cache", "", paragraph(inspect.getdoc(gossamer.Cache) or ""), ""]
+    for name in CACHE:
+        lines += described_member(name, inspect.getattr_static(gossamer.Cache, name))
+    lines += described_function(gossamer.host, "host", "##")
+    lines += ["## Hosted", "", paragraph(inspect.getdoc(gossamer.Hosted) or ""), ""]
+    lines += described_member("mesh", inspect.getattr_static(gossamer.Hosted, "mesh"))
     lines += ["## Scope", "", paragraph(inspect.getdoc(gossamer.Scope) or ""), ""]
     for cls, names in OBJECTS.items():
         lines += [f"## {cls.__name__}", "", paragraph(inspect.getdoc(cls) or ""), ""]

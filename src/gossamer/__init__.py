@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import aio as aio
+    from .attached import Cache, attach
     from .blocking import BlockingMesh, join
     from .errors import (
+        AlreadyShared,
         ChannelEmpty,
         ChannelFull,
         ConfigurationError,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
         MeshClosed,
         MeshTimeout,
         NetworkError,
+        NoPublisher,
         NoQuorum,
         NoService,
         ObjectGone,
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
         ValueTooLarge,
         WrongThread,
     )
+    from .hosting import Hosted, host
     from .mesh import Mesh, open_mesh
     from .options import Options
     from .peers import Peer
@@ -69,8 +73,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "attached": ("Cache", "attach"),
+    "hosting": ("Hosted", "host"),
     "blocking": ("BlockingMesh", "join"),
     "errors": (
+        "AlreadyShared",
         "ChannelEmpty",
         "ChannelFull",
         "ConfigurationError",
@@ -84,6 +91,7 @@ _HOMES = {
         "MeshClosed",
         "MeshTimeout",
         "NetworkError",
+        "NoPublisher",
         "NoService",
         "PeerLost",
         "ObjectGone",
@@ -125,9 +133,11 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 logging.getLogger("gossamer").addHandler(logging.NullHandler())  # a program that wants our log says so
 
 __all__ = [
+    "AlreadyShared",
     "AsyncLease",
     "BlockingChannel",
     "BlockingMesh",
+    "Cache",
     "Change",
     "Channel",
     "ChannelEmpty",
@@ -142,6 +152,7 @@ __all__ = [
     "FrozenValue",
     "Gathered",
     "GossamerError",
+    "Hosted",
     "InvalidKey",
     "Lease",
     "LeaseHeld",
@@ -151,6 +162,7 @@ __all__ = [
     "MeshClosed",
     "MeshTimeout",
     "NetworkError",
+    "NoPublisher",
     "NoQuorum",
     "NoService",
     "ObjectGone",
@@ -172,6 +184,8 @@ __all__ = [
     "Value",
     "ValueTooLarge",
     "WrongThread",
+    "attach",
+    "host",
     "join",
     "open_mesh",
     "plain",

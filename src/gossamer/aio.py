@@ -127,6 +127,14 @@ class AsyncioMesh(LoopMesh):
         finally:
             self.driver.call_soon(lambda: self._forget(dots))
 
+    async def run_forever(self) -> None:
+        """Wait until the mesh is closed, or this is cancelled: for a program that only listens.
+
+        Ctrl-C cancels it, as all that `asyncio.run` runs: the mesh says goodbye, then KeyboardInterrupt comes out.
+        """
+        self._before_use()
+        await self._ended.wait()
+
     async def _until(self, ready: Callable[[], T], timeout: float | None, what: Callable[[], str]) -> T:
         self._before_use()
         bell = Bell(asyncio.get_running_loop())
@@ -230,9 +238,10 @@ def open_mesh(
     insecure_lan: bool = False,
     options: Options | None = None,
     nickname: str | None = None,
+    share: bool = False,
 ) -> AbstractAsyncContextManager[AsyncioMesh]:
     """Take part in the mesh `name` for as long as the block runs; see `gossamer.join` for the arguments."""
-    return opened(arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname))
+    return opened(arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname, share))
 
 
 __all__ = ["AsyncioChanges", "AsyncioMesh", "open_mesh", "opened"]

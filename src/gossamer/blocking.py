@@ -14,6 +14,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from .blocking_events import BlockingEvents
@@ -48,6 +49,7 @@ class BlockingMesh(MeshHandle):
     def __init__(self, arguments: Arguments) -> None:
         super().__init__(arguments)
         self._exiting = False
+        self._retired = threading.Event()
         self._reviving = threading.RLock()
         self._listener_thread: ListenerThread | None = None
         self._workers = Workers(f"gossamer {self.name} worker")
@@ -93,6 +95,7 @@ class BlockingMesh(MeshHandle):
 
     def retire(self) -> None:
         """Let nobody write any more, unless the program ends: then a daemon thread may, and nobody hears of it."""
+        self._retired.set()
         if not self._exiting:
             super().retire()
 
@@ -141,6 +144,17 @@ class BlockingMesh(MeshHandle):
             )
         finally:
             self.driver.call_soon(lambda: self._forget(dots))
+
+    def run_forever(self) -> None:
+        """Wait until the mesh is closed, or Ctrl-C is pressed: the last line of a script that only listens.
+
+        Ctrl-C ends the waiting and is no error; the mesh stays open for what the script still has
+        to say, and says goodbye when it is closed or the script ends.
+        """
+        self._check_thread("run_forever")
+        self._before_use()
+        with suppress(KeyboardInterrupt):
+            self._rest(self._retired)
 
     def _until(self, name: str, ready: Callable[[], T], timeout: float | None, what: Callable[[], str]) -> T:
         self._check_thread(name)
@@ -301,8 +315,9 @@ class BlockingMesh(MeshHandle):
             return self._listener_thread
 
     def _deliver(self) -> None:
-        for raw in self._watchers.drain(self._feed):
-            self._listeners.deliver(raw)
+        if len(self._feed):
+            for raw in self._watchers.drain(self._feed):
+                self._listeners.deliver(raw)
         if self._emitter.waiting:
             self._emitter.deliver()
 
@@ -331,6 +346,7 @@ class BlockingMesh(MeshHandle):
     def fork_in_child(self) -> None:
         """Only the forking thread is left: join as a new peer at first use."""
         super().fork_in_child()
+        self._retired = threading.Event()
         self._reviving = threading.RLock()
         self._listener_thread = None
         self._workers = Workers(f"gossamer {self.name} worker")
@@ -405,6 +421,20 @@ class BlockingChanges:
                 raise StopIteration
             self._mesh._rest(self._ready)
 
+    def take(self) -> list[Change]:
+        """Wait for a change, then return all that wait, in order; the changes of one batch come in one list.
+
+        An empty list says that the stream has ended.
+        """
+        self._mesh._check_thread("take")
+        watchers = self._mesh._watchers
+        while True:
+            self._ready.clear()
+            found = [change for raw in watchers.drain_whole(self._feed) if (change := watchers.change(raw)) is not None]
+            if found or self._mesh._closed or self._feed not in watchers.feeds:
+                return found
+            self._mesh._rest(self._ready)
+
     def close(self) -> None:
         """Watch no more."""
         self._mesh._watchers.unwatch(self._feed)
@@ -427,6 +457,7 @@ def join(
     insecure_lan: bool = False,
     options: Options | None = None,
     nickname: str | None = None,
+    share: bool = False,
 ) -> BlockingMesh:
     """Join the mesh `name` and return it, a dict, once caught up with the peers found (or alone).
 
@@ -435,13 +466,14 @@ def join(
     everybody on it.  `peers` are addresses ("host" or "host:port") of peers that multicast
     does not reach; one that answers is enough.  `interfaces` (names or addresses) says
     where to multicast; by default where the default route leads.  `port` moves multicast
-    and streams away from 47474.  `nickname` is shown to others instead of host:pid.
+    and streams away from 47474.  `nickname` is shown to others instead of host:pid.  With `share`, the
+    other processes of this host read what is held here in shared memory, and write through it: see `attach`.
 
     What is not given is taken from GOSSAMER_* in the environment, then from gossamer.toml.
     Raises ConfigurationError, SecretError or NetworkError, and says what to do.  A missing
     network is no error: peers meet when it appears.
     """
-    arguments = arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname)
+    arguments = arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname, share)
     mesh: BlockingMesh = (arguments.surroundings.join or BlockingMesh)(arguments)
     return mesh
 

@@ -25,6 +25,8 @@
     |- NoQuorum          TimeoutError      too few voters were reached to grant a lease
     |- LeaseLost         RuntimeError      a lease that is no longer held
     |- StaleToken        RuntimeError      a fenced write under a lease that another has followed
+    |- AlreadyShared     RuntimeError      another process of this host shares the mesh
+    |- NoPublisher       ConnectionError   no process of this host shares the mesh, so nothing can be written
 
 Each also inherits the built-in that people already catch.  A message says what
 happened, why, and what to do.
@@ -143,3 +145,11 @@ class LeaseLost(GossamerError, RuntimeError):
 
 class StaleToken(GossamerError, RuntimeError):
     """A fenced write carries a smaller token than one that was seen here.  Nothing was written: we are late."""
+
+
+class AlreadyShared(GossamerError, RuntimeError):
+    """Another process of this host, or another mesh of this one, shares the mesh already: attach to it."""
+
+
+class NoPublisher(GossamerError, ConnectionError):
+    """No process of this host shares the mesh, or it has gone.  What it had published can still be read."""

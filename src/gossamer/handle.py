@@ -173,8 +173,9 @@ class MeshHandle(TalkingMesh):
         )
 
     def _before_emitting(self) -> None:
-        self._before_use()
-        self._check_open()
+        if self.is_forked or self._closed:
+            self._before_use()
+            self._check_open()
 
     def _start_handling(self) -> None:
         """There is an event handler: see that somebody calls it."""
@@ -385,6 +386,7 @@ class MeshHandle(TalkingMesh):
         self._emitter.forget_readers()
         self._questions.clear()
         self._stop_talking_in_child()
+        self.arguments = replace(self.arguments, share=False)  # the parent does
         self.is_forked = True
         self._detour = 1 + (self._batches.current() is not None)
         self.driver.abandon()

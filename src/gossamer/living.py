@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import trio
 
-from .errors import NetworkError
+from .errors import ConfigurationError, NetworkError
 from .handle import MeshHandle
 from .net.rendezvous import announce, neighbours
 from .net.streams import resolve
+
+if TYPE_CHECKING:
+    from .sharing import Sharing
 
 logger = logging.getLogger("gossamer.mesh")
 
@@ -23,6 +27,15 @@ ANSWER_S = 1.0
 """How long, alone, we wait for a peer that we were told of to answer."""
 
 
+def share(handle: MeshHandle) -> Sharing:
+    """Begin to publish what `handle` holds to the other processes of this host."""
+    try:
+        from .sharing import Sharing  # who does not share need not pay for it
+    except ImportError as error:
+        raise ConfigurationError(f"share=True needs POSIX locks, which this system has not ({error})") from error
+    return Sharing(handle)
+
+
 @asynccontextmanager
 async def living(handle: MeshHandle, *tasks: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
     """Run `handle`, and `tasks` beside it, while the block runs.
@@ -30,7 +43,11 @@ async def living(handle: MeshHandle, *tasks: Callable[[], Awaitable[None]]) -> A
     What the block raises comes out as it is, in no group; so does an error of our own.
     """
     raised: BaseException | None = None
+    sharing: Sharing | None = None
     try:
+        if handle.arguments.share:
+            sharing = share(handle)
+            tasks = (*tasks, sharing.run)
         async with trio.open_nursery() as outer:
             nursery = await outer.start(_shelter)
             for task in tasks:
@@ -49,6 +66,8 @@ async def living(handle: MeshHandle, *tasks: Callable[[], Awaitable[None]]) -> A
     except BaseExceptionGroup as group:
         raised = raised or _lone(group)
     finally:
+        if sharing is not None:
+            sharing.close()
         handle.dispose()
     if raised is not None:
         raise raised

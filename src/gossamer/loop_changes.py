@@ -69,3 +69,16 @@ class LoopChanges:
             if self._mesh._closed or self._feed not in self._mesh._watchers.feeds:
                 raise StopAsyncIteration
             await self._bell.rung()
+
+    async def take(self) -> list[Change]:
+        """Wait for a change, then return all that wait, in order; the changes of one batch come in one list.
+
+        An empty list says that the stream has ended.
+        """
+        await self._checkpoint()
+        watchers = self._mesh._watchers
+        while True:
+            found = [change for raw in watchers.drain_whole(self._feed) if (change := watchers.change(raw)) is not None]
+            if found or self._mesh._closed or self._feed not in watchers.feeds:
+                return found
+            await self._bell.rung()

@@ -64,6 +64,16 @@ class Mesh(LoopMesh):
         finally:
             self._forget(dots)
 
+    async def run_forever(self) -> None:
+        """Wait until this is cancelled, or Ctrl-C is pressed: for a program that only listens.
+
+        Where trio raises Ctrl-C here, as it does in the program's first task, it ends the waiting and is no error.
+        """
+        self._before_use()
+        self._check_open()
+        with suppress(KeyboardInterrupt):
+            await trio.sleep_forever()
+
     async def _until(self, ready: Callable[[], T], timeout: float | None, what: Callable[[], str]) -> T:
         self._before_use()
         bell = Bell(self._token)
@@ -235,6 +245,7 @@ def open_mesh(
     insecure_lan: bool = False,
     options: Options | None = None,
     nickname: str | None = None,
+    share: bool = False,
 ) -> AbstractAsyncContextManager[Mesh]:
     """Take part in the mesh `name` for as long as the block runs; see `gossamer.join` for the arguments."""
-    return opened(arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname))
+    return opened(arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname, share))

@@ -64,6 +64,7 @@ def arguments_of(
     insecure_lan: bool,
     options: Options | None,
     nickname: str | None,
+    share: bool = False,
 ) -> Arguments:
     """Return what a mesh is opened with: these arguments, and the settings for what they leave out."""
     from .handle import Arguments
@@ -99,6 +100,7 @@ def arguments_of(
         insecure_lan,
         options or Options(),
         found["name"].value,
+        share=share,
     )
 
 

@@ -146,6 +146,18 @@ def test_an_error_of_the_predicate_is_the_callers(run, enter):
     assert run(program()) is TimeoutError
 
 
+def test_the_changes_of_one_batch_are_taken_together(run, enter):
+    async def program():
+        async with enter("ada") as ada, enter("bob") as bob, bob.changes() as changes:
+            with ada.batch():
+                ada.update(a=1, b=2)
+            taken = [(change.key, change.new) for change in await changes.take()]
+            changes.close()
+            return taken, await changes.take()
+
+    assert run(program()) == ([("a", 1), ("b", 2)], [])
+
+
 def test_cancelling_ends_a_wait_a_stream_and_the_block(run, enter):
     async def program():
         inside = asyncio.Event()

@@ -271,3 +271,22 @@ def test_a_channel_in_a_forked_child_is_its_own(join, script):
 
     assert {here.get(timeout=10), here.get(timeout=10)} == {"parent", "child"}
     assert program.says() == "done"
+
+
+def test_what_was_got_is_consumed_though_whoever_got_it_closes_at_once(join, patient):
+    sender = join("sender", options=patient).channel("fred")
+    for n in range(10):
+        sender.send(n)
+
+    got = []
+    for number in range(5):
+        taker = join(f"taker {number}", options=patient)
+        got.append(taker.channel("fred").get(timeout=5))
+        taker.close()
+        taker = join(f"worker {number}", options=patient)
+        with taker.channel("fred").taking(timeout=5) as message:
+            got.append(message)
+        taker.close()
+
+    assert got == list(range(10))
+    sender.drain(timeout=5)

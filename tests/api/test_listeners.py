@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 
 import pytest
 
 import gossamer
+from gossamer.threads import ListenerThread
 
 
 class Told:
@@ -189,6 +191,7 @@ def test_what_would_wait_for_itself_raises_in_a_listener(join):
             mesh.settled,
             mesh.close,
             lambda: next(mesh.changes()),
+            lambda: mesh.changes().take(),
         ):
             try:
                 call()
@@ -196,9 +199,9 @@ def test_what_would_wait_for_itself_raises_in_a_listener(join):
                 raised.append(str(error))
 
     mesh["x"] = 1
-    mesh.wait(lambda m: len(raised) == 4 or m.set("poke", len(raised)), timeout=5)
+    mesh.wait(lambda m: len(raised) == 5 or m.set("poke", len(raised)), timeout=5)
 
-    assert [text.split("(")[0] for text in raised] == ["wait", "settled", "close", "next"]
+    assert [text.split("(")[0] for text in raised] == ["wait", "settled", "close", "next", "take"]
     assert all("another thread" in text for text in raised)
     mesh["still"] = "open"
 
@@ -227,6 +230,35 @@ def test_changes_iterate_from_the_call_on(join):
 
         assert [(next(changes).key, next(changes).new)] == [("a", 3)]
     assert list(changes) == []
+
+
+def test_the_changes_of_one_batch_are_taken_together(join):
+    ada, bob = join("ada"), join("bob")
+    with bob.changes("row/*") as changes:
+        taken: list[list[int]] = []
+        for number in range(20):
+            with ada.batch():
+                ada.update({f"row/{column}": number for column in range(5)})
+                ada["other"] = number
+        while not taken or taken[-1][-1] != 19:
+            taken.append([change.new for change in changes.take()])
+
+    rows = [numbers[at : at + 5] for numbers in taken for at in range(0, len(numbers), 5)]
+    assert all(len(row) == 5 and len(set(row)) == 1 for row in rows)  # a burst's rows travel as the last one
+    assert changes.take() == []
+
+
+def test_whoever_takes_changes_is_told_of_the_end(join, told):
+    mesh = join()
+    changes = mesh.changes()
+    thread = threading.Thread(target=lambda: [told(change) for change in iter(changes.take, [])])
+    thread.start()
+    mesh["x"] = 1
+    told.until(1)
+    mesh.close()
+    thread.join(5)
+
+    assert not thread.is_alive()
 
 
 def test_a_loop_over_changes_ends_with_the_mesh(join, told):
@@ -333,3 +365,31 @@ def test_a_listener_hears_of_what_was_written_while_it_was_away_from_the_network
 
     (change,) = told.until(1, within_s=10)
     assert (change.new, change.peer.name) == ("late", "ada")
+
+
+def test_a_listener_thread_hears_every_ring_though_many_threads_ring_at_once():
+    waiting, seen, all_seen = deque(), [], threading.Event()
+
+    def deliver():
+        while waiting:
+            seen.append(waiting.popleft())
+        if len(seen) == 8 * 500:
+            all_seen.set()
+
+    def ring():
+        for n in range(500):
+            waiting.append(n)
+            listeners.wake()
+
+    listeners = ListenerThread("listeners", deliver)
+    listeners.thread.start()
+    ringers = [threading.Thread(target=ring) for _ in range(8)]
+    for ringer in ringers:
+        ringer.start()
+    for ringer in ringers:
+        ringer.join()
+
+    assert all_seen.wait(30)
+    listeners.stop()
+    listeners.thread.join(30)
+    assert not listeners.thread.is_alive()

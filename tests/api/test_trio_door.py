@@ -263,3 +263,15 @@ async def test_an_error_of_our_own_ends_the_block_and_comes_out_bare(open_mesh):
             mesh.replica.tick = break_down
             mesh.driver.perform()
             await trio.sleep_forever()
+
+
+async def test_the_changes_of_one_batch_are_taken_together(open_mesh):
+    async with open_mesh("ada") as ada, open_mesh("bob") as bob, bob.changes() as changes:
+        with ada.batch():
+            ada.update(a=1, b=2)
+        with trio.fail_after(5):
+            taken = [(change.key, change.new) for change in await changes.take()]
+            changes.close()
+            ended = await changes.take()
+
+    assert (taken, ended) == ([("a", 1), ("b", 2)], [])

@@ -116,6 +116,22 @@ def test_the_type_of_the_value_or_of_the_default_decides_the_kind(join, root, va
     assert (type(mesh["absent"]), mesh["absent"]) == (type(other), other)
 
 
+def test_a_plain_variable_shows_any_value_as_text_and_leaves_its_type_alone_until_somebody_types(join, root, until):
+    mesh = join()
+    mesh["x"] = 1
+    shown = tk_var(mesh, "x", root, kind=tkinter.Variable)
+    label = tkinter.Label(root, textvariable=shown)
+    for value, text in ((2, "2"), (None, "None"), ((1, "a"), "(1, 'a')"), (2.5, "2.5"), (True, "True"), ("", "")):
+        mesh["x"] = value
+        until(lambda text=text: label.cget("text") == text)
+        shown.set(text)
+
+        assert (type(mesh["x"]), mesh["x"]) == (type(value), value)
+    shown.set("7")
+
+    assert mesh["x"] == "7"
+
+
 def test_an_absent_key_shows_nothing_and_a_deleted_one_shows_the_default_again(join, root, until):
     mesh = join()
     empty = [tk_var(mesh, "x", root, kind=kind).get() for kind in binding._EMPTY]
@@ -125,7 +141,7 @@ def test_an_absent_key_shows_nothing_and_a_deleted_one_shows_the_default_again(j
     del mesh["x"]
     until(lambda: shown.get() == "none yet")
 
-    assert empty == [False, 0, 0.0, ""]
+    assert empty == [False, 0, 0.0, "", ""]
     assert "x" not in mesh
 
 
@@ -338,9 +354,9 @@ def test_what_is_too_large_to_travel_is_reported(join, root, caplog):
     assert "value_bytes_max" in caplog.text
 
 
-def test_a_kind_is_one_of_four(join, root):
+def test_a_kind_is_one_of_five(join, root):
     with pytest.raises(gossamer.ConfigurationError, match="a kind is StringVar"):
-        tk_var(join(), "x", root, kind=tkinter.Variable)
+        tk_var(join(), "x", root, kind=tkinter.Misc)
 
 
 def test_an_idle_window_sleeps(join, root):

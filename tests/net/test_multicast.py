@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 from dataclasses import replace
 
 import pytest
 from conversations import listening
 
+from gossamer.net.echoes import drop_own
 from gossamer.net.interfaces import list_interfaces, loopback_interfaces
-from gossamer.net.multicast import multicast_works
+from gossamer.net.multicast import (
+    join_group,
+    multicast_works,
+    name_sending_interface,
+    open_group_socket,
+    open_own_socket,
+)
 
 
 async def test_a_receiver_outlives_its_interface_and_hears_again_when_it_is_back(network_on_host, inbox):
@@ -29,6 +37,50 @@ async def test_a_receiver_outlives_its_interface_and_hears_again_when_it_is_back
         assert bob.has_multicast
         alice.multicast(b"after")
         assert b"unheard" not in await at_bob.until_has(b"after")
+
+
+only_where_kernels_filter = pytest.mark.skipif(sys.platform != "linux", reason="only Linux filters for us")
+
+
+@only_where_kernels_filter
+async def test_the_kernel_keeps_our_own_multicasts_from_us_and_they_are_no_losses(network_on_host, inbox):
+    alice, bob = network_on_host(), network_on_host()
+    async with listening(alice, inbox) as at_alice, listening(bob, inbox) as at_bob:
+        for n in range(5):
+            alice.multicast(b"from alice %d" % n)
+        await at_bob.until_has(b"from alice 4")
+        bob.multicast(b"from bob")
+        await at_alice.until_has(b"from bob")
+
+        assert at_alice.received == [(b"from bob", bob.unicast_addresses[0], True)]
+        for network, sent in (alice, 5), (bob, 1):
+            assert network._datagrams._came_back == 0
+            assert (network.statistics.own_datagrams_heard, network.statistics.kernel_drops) == (sent, 0)
+
+        assert alice.use([])
+        assert alice.use(loopback_interfaces(list_interfaces()))
+        alice.multicast(b"again")
+        await at_bob.until_has(b"again")
+        assert alice._datagrams._came_back == 0
+        assert (alice.statistics.own_datagrams_heard, alice.statistics.kernel_drops) == (6, 0)
+
+
+@only_where_kernels_filter
+def test_another_peer_with_our_port_at_another_address_is_heard():
+    with open_group_socket("239.71.83.77", 0) as listener, open_own_socket("127.0.0.2", 0) as other:
+        loopback = loopback_interfaces(list_interfaces())[0]
+        join_group(listener, "239.71.83.77", loopback)
+        name_sending_interface(other, loopback)
+        address, port = other.getsockname()
+        to = ("239.71.83.77", listener.getsockname()[1])
+        assert drop_own(listener, [("127.0.0.1", port), ("127.0.0.9", port)])
+        other.sendto(b"heard", to)
+        assert drop_own(listener, [("127.0.0.1", port), (address, port)])
+        other.sendto(b"unheard", to)
+        assert drop_own(listener, [(address, port + 1)])
+        other.sendto(b"heard too", to)
+
+        assert [listener.recv(64), listener.recv(64)] == [b"heard", b"heard too"]
 
 
 async def test_nothing_changes_when_nothing_has_changed(network_on_host):

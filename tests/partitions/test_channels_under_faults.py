@@ -175,3 +175,19 @@ def test_a_mesh_without_calls_and_channels_pays_nothing_for_them(net, mesh_facto
     )
     assert len(ada) == len(bob) == 0
     assert not ada.replica.ledger.state.live
+
+
+def test_a_taker_that_closes_at_once_has_consumed_what_it_got(mesh_factory, net):
+    sender = mesh_factory("sender").channel("fred")
+    net.weather(loss=0.2, disorder=0.3)
+    for n in range(5):
+        sender.send(n)
+
+    got = []
+    for n in range(5):
+        taker = mesh_factory(f"taker {n}")
+        got.append(taker.channel("fred").get(timeout=10))
+        taker.close()
+
+    assert got == list(range(5))
+    sender.drain(timeout=5)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gossamer.crdt.vector_clock import VectorClock
 from gossamer.options import Options
 from gossamer.protocol.event_ring import KEPT_EVENTS, KEPT_S, EventRing
-from gossamer.protocol.event_stream import HELD_EVENTS_MAX, EventStream
+from gossamer.protocol.event_stream import HELD_EVENTS_MAX, EventStream, Replay
 from gossamer.wire.codec import decode_message
 from gossamer.wire.framing import DATAGRAM_BODY_MAX
 from gossamer.wire.messages import Events
@@ -46,6 +46,20 @@ def test_an_event_waits_for_the_state_that_it_needs_and_holds_up_those_after_it(
     assert stream.advance(VectorClock({ORIGIN: 2})) == []
     assert stream.blocked
     assert [event.name for event in stream.advance(VectorClock({ORIGIN: 3}))] == ["needing", "free"]
+
+
+def test_a_message_is_done_with_once_all_its_events_were_handed_over_and_none_is_to_be_replayed():
+    stream, message = EventStream(BOOT, 0), events(1, "one", "two")
+    assert not stream.has_all(message)
+
+    stream.hear(message)
+    assert not stream.has_all(message)
+    stream.advance(NOTHING)
+    assert stream.has_all(message)
+    assert not stream.has_all(events(2, "two", "three"))
+
+    stream.replay = Replay(1, 2)
+    assert not stream.has_all(message)
 
 
 def test_what_its_sender_no_longer_has_is_missed_and_the_next_event_says_so():

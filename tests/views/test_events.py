@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gossamer
-from gossamer.views.events import WAITING_EVENTS_MAX, decode_event_payload, encode_event_payload
-from gossamer.wire.values import encode_value
+from gossamer.views.events import WAITING_EVENTS_MAX
+from gossamer.views.payloads import decode_event_payload, encode_event_payload
+from gossamer.wire.values import decode_value, encode_value
 
 # -- rows of SEEDS.md -----------------------------------------------------------------------------
 
@@ -72,6 +74,49 @@ def test_v4_off_ends_all_registrations_of_a_function_and_complains_of_a_stranger
     assert heard == []
     with pytest.raises(ValueError, match="not registered"):
         mesh.events.off(heard.append)
+
+
+def test_v4_a_weak_handler_is_called_until_nobody_else_holds_it(mesh_factory, net):
+    mesh, heard = mesh_factory("a"), []
+
+    class Bell:
+        def ring(self, n):
+            heard.append(("bell", n))
+
+    def function(n):
+        heard.append(("function", n))
+
+    bell, kept = Bell(), Bell()
+    mesh.events.on("ping", bell.ring, weak=True)
+    mesh.events.on("ping", kept.ring, weak=True)
+    mesh.events.on("ping", function, weak=True)
+    mesh.events.on("ping", weak=True)(lambda n: heard.append("a lambda that nobody holds"))
+    mesh.events.emit("ping", 1)
+    net.run(0.1)
+    del bell, function
+    gc.collect()
+    mesh.events.emit("ping", 2)
+    net.run(0.1)
+    mesh.events.off(kept.ring)
+    mesh.events.emit("ping", 3)
+    net.run(0.1)
+
+    assert heard == [("bell", 1), ("bell", 1), ("function", 1), ("bell", 2)]
+    assert not mesh.events.is_listened_to, "those that are gone have dropped out"
+    assert mesh.statistics()["event errors"] == 0
+
+
+def test_v4_handlers_that_are_gone_do_not_pile_up_though_nothing_is_emitted(mesh_factory, net):
+    mesh = mesh_factory("a")
+
+    for _ in range(100):
+        mesh.events.on("ping", lambda: None, weak=True)
+    gc.collect()
+    mesh.events.on("ping", print)
+
+    assert len(mesh.events._handlers.all) == 1
+    with pytest.raises(TypeError, match="weak reference"):
+        mesh.events.on("ping", int.from_bytes.__call__, weak=True)
 
 
 def test_v5_wait_for_returns_the_event_or_raises_in_time(mesh_factory, net):
@@ -294,6 +339,21 @@ def test_a_peer_that_comes_later_hears_what_is_emitted_from_then_on_and_earlier_
     assert asked == own == [(n, True) for n in range(5)] + [(5, False)]
 
 
+def test_what_was_heard_before_is_heard_again_if_it_is_asked_for(mesh_factory, net):
+    a, b, heard = mesh_factory("a"), mesh_factory("b"), []
+    a.events.emit("n", 0)
+    net.run(0.1)
+    assert b.replica.counts["events old"] == 0
+
+    b.events.on("n", heard.append, replay=True)  # and gets the same bytes
+    net.run(2)
+    a.events.emit("n", 1)
+    net.run(0.1)
+
+    assert heard == [0, 1]
+    assert b.replica.counts["events old"] == 1
+
+
 def test_a_replay_brings_nothing_twice(mesh_factory, net):
     a = mesh_factory("a")
     a.events.emit("n", 0)
@@ -379,6 +439,43 @@ def test_arguments_survive_the_journey_and_have_one_form(sender, args, kwargs):
 
     assert payload == encode_value([sender, args, kwargs])
     assert decode_event_payload(payload) == (sender, tuple(args), kwargs)
+
+
+PLAIN = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**64), 2**64)
+    | st.floats()
+    | st.text(max_size=30)
+    | st.binary(max_size=30)
+)
+
+
+@given(st.text(max_size=30), st.lists(PLAIN, max_size=5), st.integers(0), st.integers(0, 255), st.booleans())
+def test_a_plain_payload_that_was_damaged_is_read_as_any_value_is(sender, args, at, byte, torn):
+    payload = bytearray(encode_event_payload(sender, tuple(args), {}))
+    payload[at % len(payload)] = byte
+    damaged = bytes(payload[: at % len(payload)] + payload[-1:] if torn else payload)
+
+    assert read(damaged) == read_as_value(damaged)
+
+
+def read(payload):
+    try:
+        return repr(decode_event_payload(payload))
+    except gossamer.Malformed:
+        return None
+
+
+def read_as_value(payload):
+    try:
+        sender, args, kwargs, *_ = decode_value(payload)
+        assert isinstance(args, list)
+        assert isinstance(kwargs, dict)
+        assert all(type(name) is str for name in kwargs)
+    except (gossamer.Malformed, TypeError, ValueError, AssertionError):
+        return None
+    return repr((sender, tuple(args), kwargs)) if isinstance(decode_value(payload), list) else None
 
 
 @given(st.binary(max_size=40) | VALUES.map(encode_value))

@@ -11,12 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from message_strategies import batches, messages
 
-from gossamer.crdt.dots import Dot
+from gossamer.crdt.dots import SEQUENCE_MAX, Dot
 from gossamer.crdt.vector_clock import VectorClock
 from gossamer.errors import Malformed
 from gossamer.wire.codec import decode_batch, decode_message, encode_batch, encode_message
+from gossamer.wire.event_messages import events_from, lone_event
 from gossamer.wire.framing import DATAGRAM_BODY_MAX
-from gossamer.wire.messages import Beacon, DeltaEnd, EncodedBatch, Introduce, Kind, Known, Message, Peers, Repair
+from gossamer.wire.messages import (
+    Beacon,
+    DeltaEnd,
+    EncodedBatch,
+    Events,
+    Introduce,
+    Kind,
+    Known,
+    Message,
+    Peers,
+    Repair,
+)
 from gossamer.wire.strict import decode_strict
 
 
@@ -54,6 +66,35 @@ def test_the_bytes_that_a_batch_always_had_still_hold_its_writes(name):
     assert isinstance(encoded, EncodedBatch)
 
     assert decode_batch(encoded) == GOLDEN_BATCHES[name]
+
+
+SMALL = st.builds(
+    Events,
+    st.binary(min_size=12, max_size=12),
+    st.integers(1, 70000) | st.integers(1, SEQUENCE_MAX - 1),
+    st.none() | st.tuples(st.binary(min_size=12, max_size=12), st.integers(1, SEQUENCE_MAX)),
+    st.tuples(st.tuples(st.text(max_size=23), st.binary(max_size=30) | st.binary(min_size=200, max_size=300))),
+    st.integers(1, SEQUENCE_MAX),
+    st.booleans(),
+)
+
+
+@given(SMALL)
+def test_a_small_event_is_read_without_a_decoder(message):
+    name, payload = message.items[0]
+
+    assert lone_event(encode_message(message)) == (message if len(name.encode()) < 24 and len(payload) < 256 else None)
+
+
+@given(SMALL, st.integers(0), st.binary(max_size=2), st.integers(0, 3))
+def test_what_is_read_without_a_decoder_is_what_decoders_read(message, at, put, instead_of):
+    data = encode_message(message)
+    at %= len(data) + 1
+    data = data[:at] + put + data[at + instead_of :]
+
+    found = lone_event(data)
+
+    assert found is None or found == events_from(decode_strict(data))
 
 
 def test_every_kind_that_is_spoken_has_golden_bytes():

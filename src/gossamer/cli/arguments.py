@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import SUPPRESS, Action, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 
 from .. import __version__
-from . import calling, demo, doctor, events, keys, peers, setup, simulate, watching
+from . import calling, channels, demo, doctor, events, keys, peers, setup, simulate, watching
 from .verb import Verb, seconds
 
 VERBS: tuple[Verb, ...] = (
@@ -15,6 +15,7 @@ VERBS: tuple[Verb, ...] = (
     *watching.VERBS,
     *events.VERBS,
     *calling.VERBS,
+    *channels.VERBS,
     *doctor.VERBS,
     *simulate.VERBS,
     *setup.VERBS,

@@ -30,6 +30,7 @@ _EMPTY: dict[type, Any] = {
     tkinter.IntVar: 0,
     tkinter.DoubleVar: 0.0,
     tkinter.StringVar: "",
+    tkinter.Variable: "",
 }
 _ABSENT: Any = object()
 
@@ -40,18 +41,21 @@ def tk_var(
     """Return a tkinter variable bound to `mesh[key]` both ways, starting with what is there now.
 
     `mesh` is any mesh.  `kind` is StringVar, IntVar, DoubleVar or BooleanVar; if it is not given, the
-    type of the key's value decides, then that of `default`, else StringVar.  While the key is absent,
-    `default` is shown, and nothing is written.  The binding, and the variable with it, lives until the
+    type of the key's value decides, then that of `default`, else StringVar.  A plain Variable shows a value
+    of any type, as text; what is typed then is a str.  While the key is absent, `default` is shown, and
+    nothing is written.  The binding, and the variable with it, lives until the
     widget `root` is destroyed; a key may have many.  Call this in Tk's thread.
 
     A value that the variable cannot hold, a text that is no number yet, or a write to a closed mesh
     is logged to `gossamer.contrib.tkinter`, and changes nothing.  Raises ConfigurationError for a `kind`
-    that is none of the four, and WrongThread outside Tk's thread.
+    that is none of the five, and WrongThread outside Tk's thread.
     """
     bell_of(root).check_thread()
     chosen = kind or _KINDS.get(type(mesh.get(key, default)), tkinter.StringVar)
     if chosen not in _EMPTY:
-        raise ConfigurationError(f"a kind is StringVar, IntVar, DoubleVar or BooleanVar of tkinter, not {chosen!r}")
+        raise ConfigurationError(
+            f"a kind is StringVar, IntVar, DoubleVar, BooleanVar or Variable of tkinter, not {chosen!r}"
+        )
     bound = _BoundKey(mesh, key, chosen, root, _EMPTY[chosen] if default is None else default)
     clapper = Clapper(bell_of(root), bound.show)
     mesh.add_listener(clapper.swing, key=key)
@@ -86,7 +90,7 @@ class _BoundKey:
 
     def show(self) -> None:
         """Show what the mesh holds now.  In Tk's thread."""
-        value = self._mesh.get(self._key, self._default)
+        value = self._shown(self._mesh.get(self._key, self._default))
         if not _holds(self._kind, value):
             logger.warning(
                 "%r holds %s, which a %s cannot show; what it showed stays",
@@ -109,7 +113,7 @@ class _BoundKey:
         if value is _ABSENT:
             logger.debug("what stands in the variable of %r is no %s yet", self._key, self._kind.__name__)
             return
-        held = self._mesh.get(self._key, _ABSENT)
+        held = self._shown(self._mesh.get(self._key, _ABSENT))
         if type(held) is type(value) and held == value:
             return
         try:
@@ -117,8 +121,14 @@ class _BoundKey:
         except GossamerError as error:  # nobody above us could do anything but print it
             logger.warning("what was typed for %r was not written: %s", self._key, error)
 
+    def _shown(self, value: Any) -> Any:
+        """Return what the variable is to hold for a value: one of any type is shown as text."""
+        return str(value) if self._kind is tkinter.Variable and value is not _ABSENT else value
+
     def _typed_value(self) -> Any:
         try:
+            if self._kind is tkinter.Variable:
+                return str(self.variable.get())
             if self._kind is tkinter.IntVar and not _is_whole(self.variable):
                 return _ABSENT
             return self.variable.get()
@@ -153,7 +163,7 @@ class _ShownCell:
 
 def _holds(kind: type[tkinter.Variable], value: Any) -> bool:
     """Whether a variable of this kind can show a value and give it back as it was, or as a number that equals it."""
-    if kind is tkinter.StringVar:
+    if kind in (tkinter.StringVar, tkinter.Variable):
         return isinstance(value, str)
     if kind is tkinter.BooleanVar:
         return isinstance(value, bool)

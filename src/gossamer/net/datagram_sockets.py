@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 import trio
 
+from gossamer.net.echoes import Drops
 from gossamer.net.interfaces import Interface
 from gossamer.net.multicast import (
     close_socket,
@@ -54,8 +55,8 @@ class DatagramSockets:
         self._joined: frozenset[Interface] = frozenset()
         self._sources: frozenset[Address] = frozenset()
         self._sending_by: Interface | None = None
+        self._comes_back, self._came_back, self._drops = False, 0, Drops()
         self._reopened = trio.Event()
-        self._drops_of_closed = 0
         self._last_complaint = ""
         self.port: int = self._own.getsockname()[1]
 
@@ -78,10 +79,18 @@ class DatagramSockets:
     def multicast(self, datagram: bytes) -> bool:
         """Send to the group on each interface in use; return whether any took it."""
         with self._lock:
-            return sum(self._send_by(interface, datagram) for interface in self._interfaces) > 0
+            sent = False
+            for interface in self._interfaces:
+                sent = self._send_by(interface, datagram) or sent
+            return sent
 
     def unicast(self, datagram: bytes, to: Address) -> bool:
         """Send to one peer; return whether the kernel took it."""
+        try:
+            socket.inet_aton(to[0])  # a name would be looked up, and wait for an answer
+        except (OSError, OverflowError, UnicodeError):
+            self._statistics.send_errors += 1
+            return False
         with self._lock:
             return self._send(datagram, to)
 
@@ -93,13 +102,16 @@ class DatagramSockets:
                 self._statistics.send_errors += 1
                 return False
             self._sending_by = interface
-        return self._send(datagram, self._group)
+            self._comes_back = self._drops.filtering and interface in self._joined
+        if not self._send(datagram, self._group):
+            return False
+        self._drops.sent += self._comes_back
+        return True
 
     def _send(self, datagram: bytes, to: Address) -> bool:
         if self._closed:
             return False
         try:
-            socket.inet_aton(to[0])  # a name would be looked up, and wait for an answer
             self._own.sendto(datagram, to)
         except (OSError, OverflowError, UnicodeError):
             self._statistics.send_errors += 1
@@ -151,7 +163,7 @@ class DatagramSockets:
                 statistics.receive_errors += 1
                 return _PAUSE_AFTER_ERROR_S
             if sender in self._sources:
-                statistics.own_datagrams_heard += 1
+                self._came_back += 1
                 continue
             statistics.datagrams_received += 1
             statistics.datagram_bytes_received += len(datagram)
@@ -190,17 +202,22 @@ class DatagramSockets:
             except OSError as error:
                 self._complain(interface, error)
             else:
-                self._joined |= {interface}
+                with self._lock:
+                    self._joined |= {interface}
+                    self._sending_by = None  # what comes back has changed
 
     def _open_listener(self) -> None:
         self._listener = open_group_socket(*self._group)
+        self._drops.begin(self._listener, self._sources)
         reopened, self._reopened = self._reopened, trio.Event()
         reopened.set()
 
     def _close_listener(self) -> None:
         self._joined = frozenset()
         if self._listener is not None:
-            self._drops_of_closed += kernel_drops(self._listener)
+            with self._lock:
+                self._drops.end(self._listener)
+                self._sending_by = None
             close_socket(self._listener)
             self._listener = None
 
@@ -210,9 +227,11 @@ class DatagramSockets:
             self._last_complaint = complaint
             logger.info("no multicast is heard on %s; going on with streams, trying again", complaint)
 
-    def kernel_drops(self) -> int:
-        """Return how many datagrams the kernel has dropped because we read too slowly."""
-        return self._drops_of_closed + sum(kernel_drops(each) for each in (self._own, self._listener) if each)
+    def count_drops(self) -> None:
+        """Bring up to date what the statistics say of datagrams that the kernel dropped, or we as our own."""
+        own, others = self._drops.counted(self._listener)
+        self._statistics.own_datagrams_heard = own + self._came_back
+        self._statistics.kernel_drops = others + kernel_drops(self._own)
 
     def close(self) -> None:
         """Close both sockets.  Whoever receives, ends; whoever sends afterwards, sends nothing."""

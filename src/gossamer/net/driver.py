@@ -332,6 +332,7 @@ class Driver:
         self._woken.set()
         confirmed = await self._is_confirmed(linger_s)
         await self._events_had(linger_s)
+        await self._talk_heard(linger_s)
         self.replica.leave(self._monotonic())
         self._perform()
         with trio.move_on_after(min(GOODBYE_S, linger_s)):
@@ -364,6 +365,13 @@ class Driver:
         with trio.move_on_after(linger_s):
             await _until(lambda: not emissions.unconfirmed(question))
         emissions.forget_question(question)
+
+    async def _talk_heard(self, linger_s: float) -> None:
+        """Wait until what calls and channels said is heard: that we consumed a message, or what a call returns."""
+        asked = self.replica.ask_heard(self._monotonic(), self._wall_ms())
+        self.perform()
+        with trio.move_on_after(linger_s):
+            await _until(lambda: not self.replica.unheard(asked))
 
 
 async def _until(condition: Callable[[], bool]) -> None:

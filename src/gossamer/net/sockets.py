@@ -81,7 +81,7 @@ class SocketNetwork:
     @property
     def statistics(self) -> NetworkStatistics:
         """The counts so far, live."""
-        self._statistics.kernel_drops = self._datagrams.kernel_drops()
+        self._datagrams.count_drops()
         return self._statistics
 
     def multicast(self, datagram: bytes) -> bool:

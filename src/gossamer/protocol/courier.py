@@ -20,7 +20,7 @@ from .beacons import Identity
 from .effects import Address, LinkId
 from .exchange import Link
 from .exchanges import Exchanges
-from .membership import Membership
+from .membership import Member, Membership
 
 TRY_AGAIN_S = 0.25
 """How often we see to a stream that is needed; attempts at one address are further apart (see `Exchanges.connect`)."""
@@ -111,6 +111,11 @@ class Courier:
             self._exchanges.send(link, encode_message(Talk(self._turn)))
         self._exchanges.send(link, encode_message(message))
         return True
+
+    def talked_to(self) -> list[Member]:
+        """Return the members to whom we have said something on the stream that is there now."""
+        members = [self._membership.members.get(boot) for boot in self._on]
+        return [m for m in members if m is not None and m.alive and m.link == self._on[m.boot]]
 
     def _want(self, boot: bytes) -> None:
         if boot not in self._wanted:

@@ -29,6 +29,7 @@ from .post import Post
 
 ANSWER_BYTES_MAX = 32 << 10
 """What is repeated at once to one who asks: it asks again for the rest."""
+HAD_MAX = 64
 CONFIRM_AGAIN_S = 0.1
 LOOK_AGAIN_S = 1.0
 EVENTS_LATELY_S = 2.0
@@ -79,6 +80,8 @@ class Emissions:
         """When `tick` has something to do."""
         self.holding = False
         """Whether an event waits for state: look again when that has grown."""
+        self.had: dict[bytes, None] = {}
+        """Messages that came last, and whose events have all been handed over: likely to come again, for nothing."""
         self._boot, self._ledger, self._membership = boot, ledger, membership
         self._exchanges, self._post, self._effects, self._rng = exchanges, post, effects, rng
         self._questions: list[Question] = []
@@ -89,8 +92,9 @@ class Emissions:
         """Emit an event; return its number.  Thread-safe; it is sent by `next_datagram` or `flush`."""
         ledger, ring = self._ledger, self.ring
         with ledger.lock:
-            head = ledger.head()
-            needs = (ledger.origin, head) if ledger.origin is not None and head else None
+            origin = ledger.origin
+            head = 0 if origin is None else ledger.state.known.heads.get(origin, 0)
+            needs = None if origin is None or not head else (origin, head)
             number = ring.add(name, payload, needs, now)
             if self.observer is not None:
                 self.observer.happened((RawEvent(self._boot, number, name, payload),))
@@ -213,8 +217,7 @@ class Emissions:
         if member.boot not in self.streams:
             stream = self.streams[member.boot] = EventStream(member.boot, events)
             if self.replay_wanted and events:
-                stream.replay = Replay(1, events)
-                self._plan(stream, now)
+                self._replay(stream, events, now)
 
     def heard(self, member: Member, message: Events, now: float) -> None:
         """A member tells of its events.  One that we do not know yet is asked for them once we do."""
@@ -224,10 +227,15 @@ class Emissions:
             return
         if stream.replay is not None:
             self._tell(stream.replayed(message))
-        stream.hear(message)
-        if message.answer_wanted:
-            stream.owe(message.first + len(message.items) - 1)
-        self._advance(stream, now)
+        self._advance(stream, now, message)
+
+    def note(self, message: Events, data: bytes) -> None:
+        """Remember a message that has been heard, if nothing can come of hearing it again."""
+        stream = self.streams.get(message.boot)
+        if stream is not None and message.items and not message.answer_wanted and stream.has_all(message):
+            self.had[data] = None
+            if len(self.had) > HAD_MAX:
+                del self.had[next(iter(self.had))]
 
     def release(self, now: float) -> None:
         """Our state has grown: hand over what waited for it."""
@@ -236,21 +244,31 @@ class Emissions:
             if stream.blocked:
                 self._advance(stream, now)
 
-    def _advance(self, stream: EventStream, now: float) -> None:
+    def _advance(self, stream: EventStream, now: float, message: Events | None = None) -> None:
+        """Hand over what can be, after hearing `message` if there is one."""
         lost = stream.lost
         with self._ledger.lock:
-            ready = stream.advance(self._ledger.state.known)
-            self.counts["events received"] += len(ready)
-            if self.observer is not None and ready:
-                self.observer.happened(ready)
+            known = self._ledger.state.known
+            ready = stream.advance(known) if message is None else stream.take(message, known)
+            if ready:
+                self.counts["events received"] += len(ready)
+                if self.observer is not None:
+                    self.observer.happened(ready)
+        if message is not None and message.answer_wanted:
+            stream.owe(message.first + len(message.items) - 1)
+        if stream.owes:
+            self._answer(stream)
         if stream.lost != lost:
             self._report(stream, stream.lost - lost)
-        self.holding = self.holding or stream.blocked
+        if not stream.calm:
+            self.holding = self.holding or stream.blocked
+            self._plan(stream, now)
+
+    def _answer(self, stream: EventStream) -> None:
         member = self._membership.members.get(stream.boot)
         for n in stream.answers():
             if member is not None:
                 self._post.to(member, EventsRepair(stream.boot, n, n))
-        self._plan(stream, now)
 
     def _tell(self, events: list[RawEvent]) -> None:
         if events and self.observer is not None:
@@ -295,8 +313,12 @@ class Emissions:
         self.replay_wanted = True
         for stream in self.streams.values():
             if stream.next > 1:
-                stream.replay = Replay(1, stream.next - 1)
-                self._plan(stream, now)
+                self._replay(stream, stream.next - 1, now)
+
+    def _replay(self, stream: EventStream, until: int, now: float) -> None:
+        stream.replay = Replay(1, until)
+        self.had.clear()  # what was heard before has to be heard again
+        self._plan(stream, now)
 
     def _plan(self, stream: EventStream, now: float) -> None:
         stream.plan(now, self._rng)

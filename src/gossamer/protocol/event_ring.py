@@ -9,11 +9,11 @@ delays no write.  What exceeds it, or is larger than a datagram, goes by stream.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..crdt.dots import Origin
 from ..options import Options
-from ..wire.codec import encode_event, encode_events
+from ..wire.event_messages import encode_event, encode_events
 from ..wire.framing import DATAGRAM_BODY_MAX
 from ..wire.messages import Events
 
@@ -25,10 +25,10 @@ STREAM_MESSAGE_BYTES = 64 << 10
 REPEAT_MESSAGES_MAX = 2
 SHARE = 0.2
 """Of the bandwidth for multicast: state has the rest."""
+_made = tuple.__new__
 
 
-@dataclass(frozen=True, slots=True)
-class Emitted:
+class Emitted(NamedTuple):
     """One event as it is kept."""
 
     name: str
@@ -55,7 +55,8 @@ class EventRing:
         self._kept_bytes = 0
         self._recent: deque[bytes] = deque(maxlen=REPEAT_MESSAGES_MAX)
         self._options = options
-        self._bits = self._burst_bits()
+        self._rate = SHARE * options.bandwidth_bits_per_s
+        self._bits = self._bits_max = 8.0 * 1300 * max(2, options.multicast_burst_datagrams)
         self._bits_at: float | None = None
 
     @property
@@ -70,17 +71,21 @@ class EventRing:
 
     def add(self, name: str, payload: bytes, needs: tuple[Origin, int] | None, now: float) -> int:
         """Count one more event and keep it; return its number.  O(its bytes), amortised."""
-        item = encode_event(name, payload)
-        self._kept[self.emitted + 1] = Emitted(name, payload, item, needs, now)
-        self.emitted += 1
+        item, kept = encode_event(name, payload), self._kept
+        self.emitted = number = self.emitted + 1
+        kept[number] = _made(Emitted, (name, payload, item, needs, now))
         self._kept_bytes += len(item)
-        while len(self._kept) > 1 and self._may_go(self._kept[self.oldest], now):
-            self._kept_bytes -= len(self._kept.pop(self.oldest).item)
-        return self.emitted
+        if len(kept) > KEPT_EVENTS or self._kept_bytes > self._options.message_bytes_max:
+            self._forget(now)
+        return number
 
-    def _may_go(self, event: Emitted, now: float) -> bool:
-        too_old = len(self._kept) > KEPT_EVENTS and now - event.at > KEPT_S
-        return too_old or self._kept_bytes > self._options.message_bytes_max
+    def _forget(self, now: float) -> None:
+        kept = self._kept
+        while len(kept) > 1:
+            too_old = len(kept) > KEPT_EVENTS and now - kept[self.oldest].at > KEPT_S
+            if not too_old and self._kept_bytes <= self._options.message_bytes_max:
+                return
+            self._kept_bytes -= len(kept.pop(self.oldest).item)
 
     def past(self) -> list[tuple[int, Emitted]]:
         """Return what is kept, the oldest first."""
@@ -113,7 +118,7 @@ class EventRing:
                     break
                 items.append(self._kept[at].item)
                 at += 1
-            data = encode_events(Events(self.boot, first, needs, (), self.oldest), items)
+            data = encode_events(self.boot, first, needs, items, self.oldest)
             total += len(data)
             found.append((at - 1, data))
         return found
@@ -125,7 +130,11 @@ class EventRing:
 
         Room that is left repeats the messages before: loss p becomes p squared.
         """
-        if self.pushing or self.idle or self.overloaded() or not self.affordable(now):
+        if self.pushing or self.multicast_until == self.emitted:
+            return None
+        if self.multicast_until + 1 == self.emitted:
+            return self._lone(now)
+        if self.overloaded() or not self.affordable(now):
             return None
         size_max = DATAGRAM_BODY_MAX - 2
         taken, room = [], DATAGRAM_BODY_MAX
@@ -135,26 +144,40 @@ class EventRing:
             taken.append(data)
             room -= len(data) + 2
             self.multicast_until = until
-        repeated: list[bytes] = []
+        return self._filled(tuple(taken), room)
+
+    def _lone(self, now: float) -> tuple[bytes, ...] | None:
+        """Return the datagram of one event, as nearly all are when there is time for each."""
+        event = self._kept[self.emitted]
+        if len(event.item) + HEADER_BYTES + 2 > DATAGRAM_BODY_MAX or not self.affordable(now):
+            return None
+        data = encode_events(self.boot, self.emitted, event.needs, (event.item,), self.oldest)
+        self.multicast_until = self.emitted
+        return self._filled((data,), DATAGRAM_BODY_MAX - len(data) - 2)
+
+    def _filled(self, taken: tuple[bytes, ...], room: int) -> tuple[bytes, ...]:
+        messages = taken
         for data in reversed(self._recent):
             if len(data) + 2 > room:
                 break
-            repeated.insert(0, data)
+            messages = (data, *messages)
             room -= len(data) + 2
         self._recent.extend(taken)
         self._bits -= 8 * (DATAGRAM_BODY_MAX - room + 100)
-        return (*repeated, *taken)
+        return messages
 
     def overloaded(self) -> bool:
         """Whether multicast cannot carry the backlog: it is too long, or holds an event too large."""
-        if self.multicast_until + 1 < self.oldest:
+        at, last, kept = self.multicast_until + 1, self.emitted, self._kept
+        if last - at >= len(kept):
             return True
         left_bytes = self._options.multicast_burst_datagrams * DATAGRAM_BODY_MAX
-        for n in range(self.multicast_until + 1, self.emitted + 1):
-            size_bytes = len(self._kept[n].item)
+        while at <= last:
+            size_bytes = len(kept[at].item)
             left_bytes -= size_bytes
             if left_bytes < 0 or size_bytes + HEADER_BYTES + 2 > DATAGRAM_BODY_MAX:
                 return True
+            at += 1
         return False
 
     def skip(self) -> None:
@@ -171,16 +194,10 @@ class EventRing:
     def affordable(self, now: float) -> bool:
         """Return whether the budget allows a datagram now."""
         if self._bits_at is not None:
-            self._bits = min(self._burst_bits(), self._bits + self._rate() * (now - self._bits_at))
+            self._bits = min(self._bits_max, self._bits + self._rate * (now - self._bits_at))
         self._bits_at = now
         return self._bits >= 8 * 1200
 
     def affordable_at(self, now: float) -> float:
         """Return when the budget allows the next datagram."""
-        return now if self.affordable(now) else now + (8 * 1200 - self._bits) / self._rate()
-
-    def _rate(self) -> float:
-        return SHARE * self._options.bandwidth_bits_per_s
-
-    def _burst_bits(self) -> float:
-        return 8.0 * 1300 * max(2, self._options.multicast_burst_datagrams)
+        return now if self.affordable(now) else now + (8 * 1200 - self._bits) / self._rate

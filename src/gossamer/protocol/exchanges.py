@@ -7,7 +7,7 @@ import random
 from collections import deque
 from itertools import count
 
-from ..crdt.vector_clock import VectorClock
+from ..crdt.vector_clock import NO_TAG, VectorClock
 from ..crdt.writes import Delta, each
 from ..errors import Malformed
 from ..options import Options
@@ -195,7 +195,11 @@ class Exchanges:
                 ours = ledger.our_tag(sequence)
                 if sequence > ledger.head() or (ours is not None and tag is not None and ours != tag):
                     self.forked(origin, wall_ms)
-            elif known.sequence(origin) == sequence and tag is not None and known.tags.get(origin, tag) != tag:
+            elif (
+                tag is not None
+                and known.sequence(origin) == sequence
+                and known.tags.get(origin, NO_TAG) not in (NO_TAG, tag)  # who took over from a dead process may lack it
+            ):
                 ledger.adopt(origin, wall_ms)
                 self._effects.append(Forked(origin, ours=False))
 

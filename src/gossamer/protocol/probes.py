@@ -47,6 +47,10 @@ class Probes:
         self._post.reply(member, link, Ping(nonce, member.boot))
         return nonce
 
+    def is_open(self, nonce: int) -> bool:
+        """Whether what we asked under this number was not answered yet."""
+        return nonce in self._asked
+
     def ping_through_others(self, member: Member, now: float, wall_ms: int) -> None:
         """Ask once more, and let some others ask for us: perhaps only our path is dead."""
         if member.address is None:

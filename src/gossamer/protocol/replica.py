@@ -196,6 +196,18 @@ class Replica:
             if m.first_heard_at <= settled_at and m.synced_at == -math.inf and m.vector_digest != vector_digest
         ]
 
+    def ask_heard(self, now: float, wall_ms: int) -> dict[int, Member]:
+        """Ask whom we talked to by streams to answer there, which comes after they have heard all that we said.
+
+        Before a goodbye: what arrives after that, nobody takes notice of.
+        """
+        links = self.exchanges.link_of
+        return {self.probes.ping(m, links(m), now, wall_ms): m for m in self.courier.talked_to()}
+
+    def unheard(self, asked: dict[int, Member]) -> bool:
+        """Whether one of these is there and has not answered."""
+        return any(self.probes.is_open(nonce) and m.alive and m.link is not None for nonce, m in asked.items())
+
     def leave(self, now: float) -> None:
         """Say goodbye, by every way."""
         self.introductions.leave()
@@ -215,12 +227,17 @@ class Replica:
             if data in self._applied:  # spare room repeats what was sent before: most of it is known
                 self.counts["batches old"] += 1
                 continue
+            if data in self.emissions.had:
+                self.counts["events old"] += 1
+                continue
             try:
                 message = self._decode(data)
                 if message is None:
                     self.counts["unknown messages"] += 1
-                else:
-                    self._heard(member, message, None, multicast, now, wall_ms)
+                    continue
+                self._heard(member, message, None, multicast, now, wall_ms)
+                if type(message) is Events:
+                    self.emissions.note(message, data)
             except Malformed:
                 self.counts["malformed messages"] += 1
 
@@ -304,6 +321,9 @@ class Replica:
                 self._batch(member, message, now, wall_ms)
             case _ if member.presence is Presence.LEFT:
                 self.counts["messages after a goodbye"] += 1
+            case Events():  # early: a handler waits for it
+                self.emissions.heard(member, message, now)
+                self.timers.by(self.emissions.due, now)
             case Beacon():
                 self._beacon(member, message, multicast, now, wall_ms)
             case Introduce():
@@ -327,9 +347,6 @@ class Replica:
                 self.settling.asked(member, message)
             case Settled():
                 self.settling.confirmed(member, message.origin, message.sequence)
-            case Events():
-                self.emissions.heard(member, message, now)
-                self.timers.by(self.emissions.due, now)
             case EventsRepair():
                 self.emissions.asked(member, message)
             case VoteRequest():

@@ -160,7 +160,9 @@ class Simulation:
                     break
                 node.turn_soon()
                 self.run(seconds=0.005)
-        self._events_had(node, began + (node.options.linger_s if linger_s is None else linger_s))
+        deadline = began + (node.options.linger_s if linger_s is None else linger_s)
+        self._events_had(node, deadline)
+        self._talk_heard(node, deadline)
         if node.process is not None:
             node.process.leave()
         self.run(seconds=0.1)
@@ -179,6 +181,13 @@ class Simulation:
             node.turn_soon()
             self.run(seconds=0.005)
         emissions.forget_question(question)
+
+    def _talk_heard(self, node: Node, deadline: float) -> None:
+        """Wait until what was said by streams has been heard, as `net.driver` does."""
+        asked = node.replica.ask_heard(node.now, node.wall_ms)
+        while self.engine.now < deadline and node.replica.unheard(asked):
+            node.turn_soon()
+            self.run(seconds=0.005)
 
     def restart(self, name: str) -> None:
         """A new process starts on that computer, and knows nothing."""

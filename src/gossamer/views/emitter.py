@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
 from ..errors import Malformed, ValueTooLarge
-from ..options import Options
 from ..protocol.emissions import Emissions, RawEvent
-from ..protocol.ledger import Ledger
-from .events import Event, EventFeed, decode_event_payload, encode_event_payload
-from .handlers import Handler
+from .events import Event, EventFeed
+from .handlers import Handler, Handlers
+from .payloads import Content, decode_event_payload, encode_event_payload
+from .station import Station
 
 logger = logging.getLogger("gossamer.events")
 
@@ -27,39 +26,17 @@ SPARE_BYTES = 2048
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
-class Station:
-    """What an emitter stands on: a mesh that is open, or was."""
-
-    options: Options
-    before_use: Callable[[], None]
-    """Checks that the mesh is open; a forked child begins a life of its own here."""
-    emissions: Callable[[], Emissions]
-    ledger: Callable[[], Ledger]
-    now: Callable[[], float]
-    emitted: Callable[[], None]
-    """Called after each event, outside the lock."""
-    call_soon: Callable[[Callable[[], object]], None]
-    perform: Callable[[], None]
-    """Lets the loop do what the protocol asks.  In the loop."""
-    name: Callable[[], str]
-    peer_of: Callable[[bytes], Any]
-    listen: Callable[[], None]
-    """Called when the first handler is there."""
-    wake: Callable[[], None]
-
-
 class Emitter:
     """Events of a mesh: `on`, `once`, `off`, `emit`; the doors add what waits."""
 
     def __init__(self, station: Station) -> None:
         self._station = station
-        self._handlers: tuple[Handler, ...] = ()
+        self._handlers = Handlers()
         self._missed = 0
         self._warned: set[bytes] = set()
         self.errors = 0
         """How often a handler failed, or an event could not be read."""
-        self._feed = EventFeed(self._lock, station.wake, self._is_wanted)
+        self._feed = EventFeed(self._lock, station.wake, self._concerned)
         self._feeds: tuple[EventFeed, ...] = (self._feed,)
 
     def _lock(self) -> Any:
@@ -91,13 +68,15 @@ class Emitter:
     # -- listening ------------------------------------------------------------------------------
 
     @overload
-    def on(self, pattern: str, fn: None = None, *, sender: Any = None, replay: bool = False) -> Callable[[F], F]: ...
+    def on(
+        self, pattern: str, fn: None = None, *, sender: Any = None, replay: bool = False, weak: bool = False
+    ) -> Callable[[F], F]: ...
 
     @overload
-    def on(self, pattern: str, fn: F, *, sender: Any = None, replay: bool = False) -> F: ...
+    def on(self, pattern: str, fn: F, *, sender: Any = None, replay: bool = False, weak: bool = False) -> F: ...
 
     def on(
-        self, pattern: str, fn: F | None = None, *, sender: Any = None, replay: bool = False
+        self, pattern: str, fn: F | None = None, *, sender: Any = None, replay: bool = False, weak: bool = False
     ) -> F | Callable[[F], F]:
         """Call `fn` with the arguments of each event whose name matches `pattern`; without `fn`, a decorator.
 
@@ -107,9 +86,10 @@ class Emitter:
         Handlers run one at a time, in a script on the mesh's listener thread, in trio and
         asyncio in the loop; what one raises is logged, once loudly, and harms no other.  With `replay`, `fn` is
         also called with what peers emitted before and can still repeat: the last 512 events of
-        each or 30 s; these may come after newer ones.
+        each or 30 s; these may come after newer ones.  With `weak`, the mesh does not keep `fn` alive, nor
+        the object whose method it is: once nobody else does, it is called no more.
         """
-        return self._register(pattern, fn, sender, replay, once=False)
+        return self._register(pattern, fn, sender, replay, once=False, weak=weak)
 
     @overload
     def once(self, pattern: str, fn: None = None, *, sender: Any = None) -> Callable[[F], F]: ...
@@ -121,17 +101,19 @@ class Emitter:
         """Call `fn` with the next event that matches, and then no more."""
         return self._register(pattern, fn, sender, False, once=True)
 
-    def _register(self, pattern: str, fn: F | None, sender: Any, replay: bool, *, once: bool) -> F | Callable[[F], F]:
+    def _register(
+        self, pattern: str, fn: F | None, sender: Any, replay: bool, *, once: bool, weak: bool = False
+    ) -> F | Callable[[F], F]:
         if fn is None:
-            return lambda fn: self._register(pattern, fn, sender, replay, once=once)  # type: ignore[return-value]
-        handler = Handler(fn, pattern, sender, once)
+            return lambda fn: self._register(pattern, fn, sender, replay, once=once, weak=weak)  # type: ignore[return-value]
+        handler = Handler(fn, pattern, sender, once, weak)
         self._station.before_use()
         self._station.listen()
         with self._lock():
             emissions = self._station.emissions()
             if replay:
                 self._begin_replay(handler, emissions)
-            self._handlers = (*self._handlers, handler)
+            self._handlers = Handlers((*(other for other in self._handlers.all if not other.is_gone), handler))
         if replay:
             self._station.call_soon(lambda: self._ask_replay(emissions))
             self._station.wake()
@@ -145,7 +127,7 @@ class Emitter:
         handler.replay, handler.heard_until = True, heard
         for number, event in ring.past():
             if handler.pattern.matches(event.name):
-                self._feed.put(RawEvent(ring.boot, number, event.name, event.payload, 0, True))
+                self._feed.queue(RawEvent(ring.boot, number, event.name, event.payload, 0, True))
 
     def _ask_replay(self, emissions: Emissions) -> None:
         emissions.replay(self._station.now())
@@ -154,24 +136,23 @@ class Emitter:
     def off(self, fn: Callable[..., Any]) -> None:
         """Call `fn` no more, whatever events it was registered for.  Raise ValueError if it was not."""
         with self._lock():
-            kept = tuple(handler for handler in self._handlers if handler.fn != fn)
-            found = len(kept) < len(self._handlers)
-            self._handlers = kept
+            kept = tuple(handler for handler in self._handlers.all if handler.fn() != fn)
+            found = len(kept) < len(self._handlers.all)
+            self._handlers = Handlers(kept)
         if not found:
             raise ValueError(f"{fn!r} is not registered here")
 
-    def _is_wanted(self, name: str) -> bool:
-        return any(handler.pattern.matches(name) for handler in self._handlers)
+    def _concerned(self, name: str) -> tuple[Handler, ...]:
+        return self._handlers.named(name)
 
     # -- what happens ---------------------------------------------------------------------------
 
     def happened(self, events: Sequence[RawEvent]) -> None:
         """Queue these for whoever wants them.  Called by the protocol, under the lock."""
+        if len(self._feeds) == 1 and not self._handlers.all:  # as with most who emit
+            return
         for feed in self._feeds:
-            wanted = [raw for raw in events if feed.wanted(raw.name)]
-            for raw in wanted:
-                feed.put(raw)
-            if wanted:
+            if feed.put(events):
                 feed.wake()
 
     def lost(self, boot: bytes, count: int) -> None:
@@ -185,35 +166,53 @@ class Emitter:
         """Call the handlers with what waits, in order.  On the one thread where handlers run."""
         for _ in range(len(self._feed)):  # and no more: a handler that emits for itself must not keep the loop
             raw = self._feed.take()
-            event = None if raw is None else self.event(raw)
-            if raw is None or event is None:
-                continue
-            for handler in self._handlers:
-                if handler.wants(raw.boot, event):
-                    self._call(handler, event)
+            if raw is not None:
+                self._deliver(raw)
         if len(self._feed):
             self._station.wake()
 
-    def _call(self, handler: Handler, event: Event) -> None:
-        if handler.once:
-            with self._lock():
-                if handler not in self._handlers:
-                    return
-                self._handlers = tuple(other for other in self._handlers if other is not handler)
-        if not handler.call(event):
-            self.errors += 1
+    def _deliver(self, raw: RawEvent) -> None:
+        handlers = self._handlers.named(raw.name)
+        content = self._content(raw) if handlers else None
+        if content is None:
+            return
+        event, (sender, args, kwargs) = None, content
+        for handler in handlers:
+            if not handler.wants(raw, sender):
+                continue
+            if (handler.once or (handler.is_weak and handler.is_gone)) and not self._ends(handler):
+                continue
+            if handler.takes(args, kwargs):
+                called = handler.call_plainly(raw.name, sender, args, kwargs)
+            else:
+                event = event or self._event(raw, content)
+                called = handler.call(event)
+            if not called:
+                self.errors += 1
+
+    def _ends(self, handler: Handler) -> bool:
+        """Let one that is called once, or is gone, be called no more; return whether it was to be called until now."""
+        with self._lock():
+            found = handler in self._handlers.all
+            self._handlers = Handlers(tuple(other for other in self._handlers.all if other is not handler))
+        return found
 
     def event(self, raw: RawEvent) -> Event | None:
         """Return `raw` decoded; None, and a word in the log, if it cannot be."""
-        station = self._station
-        peer = station.peer_of(raw.boot)
+        content = self._content(raw)
+        return None if content is None else self._event(raw, content)
+
+    def _content(self, raw: RawEvent) -> Content | None:
         try:
-            sender, args, kwargs = decode_event_payload(raw.payload)
+            return decode_event_payload(raw.payload)
         except Malformed as error:
             self.errors += 1
-            logger.warning("an event %r of %s could not be read: %s", raw.name, peer, error)
+            logger.warning("an event %r of %s could not be read: %s", raw.name, self._station.peer_of(raw.boot), error)
             return None
-        local = raw.boot == station.emissions().ring.boot
+
+    def _event(self, raw: RawEvent, content: Content) -> Event:
+        sender, args, kwargs = content
+        peer, local = self._station.peer_of(raw.boot), raw.boot == self._station.emissions().ring.boot
         return Event(raw.name, args, kwargs, sender, peer, raw.number, raw.missed, local, raw.replayed)
 
     # -- feeds of streams -----------------------------------------------------------------------
@@ -246,9 +245,12 @@ class Emitter:
     @property
     def is_listened_to(self) -> bool:
         """Whether there is a handler."""
-        return bool(self._handlers)
+        return bool(self._handlers.all)
 
     @property
     def waiting(self) -> int:
         """How many events wait for handlers."""
         return len(self._feed)
+
+
+__all__ = ["Emitter", "Station"]

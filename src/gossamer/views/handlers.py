@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import inspect
 import logging
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..protocol.emissions import RawEvent
 from .changes import Pattern
 from .events import Event, is_meant
 
 logger = logging.getLogger("gossamer.events")
 
+NAMES_MAX = 1024
+"""Names of which we remember whom they concern."""
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _IN_ORDER = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -25,6 +29,7 @@ class Handler:
         "_signature",
         "fn",
         "heard_until",
+        "is_weak",
         "once",
         "pattern",
         "replay",
@@ -32,12 +37,14 @@ class Handler:
         "sender",
     )
 
-    def __init__(self, fn: Callable[..., Any], pattern: str, sender: Any, once: bool) -> None:
+    def __init__(self, fn: Callable[..., Any], pattern: str, sender: Any, once: bool, weak: bool = False) -> None:
         if not callable(fn):
             raise TypeError(f"a handler must be callable, not {type(fn).__name__}")
         if inspect.iscoroutinefunction(fn):
             raise TypeError(f"{fn!r} is async, and handlers are called, not awaited: iterate events.stream() instead")
-        self.fn, self.pattern, self.sender, self.once = fn, Pattern(pattern), sender, once
+        self.fn: Callable[[], Callable[..., Any] | None] = weakly(fn) if weak else lambda: fn
+        """Returns the function; None once it is gone."""
+        self.pattern, self.sender, self.once, self.is_weak = Pattern(pattern), sender, once, weak
         self.heard_until: Mapping[bytes, int] = {}
         """The events, of each boot, that a replay brings to this handler if anything does."""
         self.replay = False
@@ -49,48 +56,102 @@ class Handler:
             self._signature = None
         self._counts = range(0) if self._signature is None else positional_counts(self._signature)
 
-    def wants(self, boot: bytes, event: Event) -> bool:
-        """Whether it is to be called with `event`, which it then has had: never twice with one."""
-        if event.replayed:
-            until = self.heard_until.get(boot, event.number)
-            if not (self.replay and self.replayed_until.get(boot, 0) < event.number <= until):
-                return False
-        elif event.number <= self.heard_until.get(boot, 0):
+    @property
+    def is_gone(self) -> bool:
+        """Whether its function was held weakly, and nobody else has it any more."""
+        return self.is_weak and self.fn() is None
+
+    def wants(self, raw: RawEvent, sender: Any) -> bool:
+        """Whether it is to be called with an event of a name that matches, which it then has had: never twice."""
+        if raw.replayed:
+            return self._wants_replayed(raw, sender)
+        if self.heard_until and raw.number <= self.heard_until.get(raw.boot, 0):
             return False
-        if not (self.pattern.matches(event.name) and is_meant(self.sender, event.sender)):
+        return self.sender is None or is_meant(self.sender, sender)
+
+    def _wants_replayed(self, raw: RawEvent, sender: Any) -> bool:
+        until = self.heard_until.get(raw.boot, raw.number)
+        if not (self.replay and self.replayed_until.get(raw.boot, 0) < raw.number <= until):
             return False
-        if event.replayed:
-            self.replayed_until[boot] = event.number
+        if not is_meant(self.sender, sender):
+            return False
+        self.replayed_until[raw.boot] = raw.number
+        return True
+
+    def takes(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+        """Whether the function takes these arguments just as they come; else `call` it with the event."""
+        return self._signature is None or (not kwargs and len(args) in self._counts)
+
+    def call_plainly(self, name: str, sender: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+        """Call the function with arguments that it takes as they come; as `call` does, but no event need be made."""
+        fn = self.fn()
+        if fn is None:
+            return True
+        try:
+            fn(*args, **kwargs)
+        except Exception as error:
+            self._complain(name, sender, error)
+            return False
         return True
 
     def call(self, event: Event) -> bool:
         """Call the function with what it takes of `event`; log what goes wrong, loudly once.  Return whether it did."""
+        assert self._signature is not None
+        fn = self.fn()
+        if fn is None:
+            return True
         try:
-            args, kwargs = self._arguments(event)
-            self.fn(*args, **kwargs)
+            args, kwargs = fitted(self._signature, event)
+            fn(*args, **kwargs)
         except Exception as error:
-            self._complain(event, error)
+            self._complain(event.name, event.sender, error)
             return False
         return True
 
-    def _complain(self, event: Event, error: Exception) -> None:
+    def _complain(self, name: str, sender: Any, error: Exception) -> None:
         level = logging.DEBUG if self._complained else logging.ERROR
         self._complained = True
         logger.log(
             level,
             "the handler %r of the event %r from %s failed: %s; the others were called all the same, and "
             "further failures of this one are logged at level DEBUG",
-            self.fn,
-            event.name,
-            event.sender,
+            self.fn(),
+            name,
+            sender,
             error,
             exc_info=None if isinstance(error, Unfit) else error,
         )
 
-    def _arguments(self, event: Event) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-        if self._signature is None or (not event.kwargs and len(event.args) in self._counts):
-            return event.args, event.kwargs
-        return fitted(self._signature, event)
+
+class Handlers:
+    """Those that are registered, in order.  Never changed: what registers another makes another of these.
+
+    So what was found out about a name stays true, and is found out once.
+    """
+
+    __slots__ = ("_named", "all")
+
+    def __init__(self, handlers: tuple[Handler, ...] = ()) -> None:
+        self.all = handlers
+        self._named: dict[str, tuple[Handler, ...]] = {}
+
+    def named(self, name: str) -> tuple[Handler, ...]:
+        """Return whom an event of this name may concern.  From any thread."""
+        found = self._named.get(name)
+        if found is None:
+            found = tuple(handler for handler in self.all if handler.pattern.matches(name))
+            if len(self._named) >= NAMES_MAX:
+                self._named.clear()
+            self._named[name] = found
+        return found
+
+
+def weakly(fn: Callable[..., Any]) -> Callable[[], Callable[..., Any] | None]:
+    """Return what returns `fn` for as long as somebody else holds it; of a method, for as long as its object is held.
+
+    Raises TypeError for what Python cannot refer to weakly.
+    """
+    return weakref.WeakMethod(fn) if inspect.ismethod(fn) else weakref.ref(fn)
 
 
 class Unfit(TypeError):

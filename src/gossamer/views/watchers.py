@@ -16,7 +16,7 @@ from typing import Any
 
 from ..crdt.dots import Origin
 from ..crdt.writes import Held, Key, Replaced, winner
-from ..protocol.ledger import Ledger
+from ..protocol.ledger import Ledger, Observer
 from ..wire.keys import SpaceKey
 from .changes import Change, Raw
 from .mapping import MeshMapping
@@ -88,6 +88,7 @@ class Watchers:
         self.ledger: Ledger | None = None
         self.feeds: tuple[Feed, ...] = ()
         self.waiters: tuple[Callable[[], None], ...] = ()
+        self._publishing: Observer | None = None
         self._seen_ms = seen_ms
         self._writer_of = writer_of
 
@@ -121,12 +122,18 @@ class Watchers:
     def keep_only(self, feed: Feed) -> None:
         """In a forked child: nobody else who watched is left."""
         self.feeds, self.waiters = tuple(other for other in self.feeds if other is feed), ()
+        self._publishing = None  # the segment is the parent's
         feed.clear()
         self._mark()
 
     def _mark(self) -> None:
         """While nobody watches, the ledger need not tell us of our own writes."""
-        self._ledger.watched = bool(self.feeds or self.waiters)
+        self._ledger.watched = bool(self.feeds or self.waiters or self._publishing)
+
+    def publish_by(self, publisher: Observer | None) -> None:
+        """Tell `publisher` first of each step, from now on: it shows the state elsewhere.  Call it under the lock."""
+        self._publishing = publisher
+        self._mark()
 
     @property
     def _ledger(self) -> Ledger:
@@ -137,6 +144,8 @@ class Watchers:
 
     def replaced(self, replaced: Sequence[Replaced], local: bool) -> None:
         """Queue what is visible as a change."""
+        if self._publishing is not None:
+            self._publishing.replaced(replaced, local)
         mapping = self.mapping
         assert mapping is not None
         if len(replaced) > 1 or (replaced and type(replaced[0][0]) is SpaceKey):
@@ -152,6 +161,8 @@ class Watchers:
 
     def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]]) -> None:
         """Queue what ceased to be seen."""
+        if self._publishing is not None:
+            self._publishing.lapsed(lapsed)
         assert self.mapping is not None
         self._put_objects(self.mapping._spaces.lapsed(lapsed), local=False)
         for key, at_ms, held in lapsed:
@@ -212,3 +223,8 @@ class Watchers:
             if raw is None:
                 return
             yield raw
+
+    def drain_whole(self, feed: Feed) -> list[Raw]:
+        """Return all that waits in `feed`, as of one moment: what was queued in one step is never torn."""
+        with self._ledger.lock:
+            return list(iter(feed.take, None))

@@ -39,7 +39,6 @@ and on the bytes of its columns, so it is made here, where the bytes are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import accumulate
 from operator import sub
@@ -50,7 +49,8 @@ from ..crdt.vector_clock import NO_TAG, VectorClock
 from ..crdt.writes import Batch, Held, Key
 from ..errors import Malformed
 from .columns import batch_from_columns, encode_batch_columns, part_columns, part_from_columns
-from .heads import ARRAY, FALSE, NULL, TRUE, encode_bytes, encode_integer, encode_text, head
+from .event_messages import encode_event, encode_events, events_from, lone_event
+from .heads import ARRAY, encode_bytes, encode_integer, head
 from .messages import (
     Abort,
     Ask,
@@ -95,14 +95,11 @@ from .shapes import (
     is_difference,
     is_digest,
     is_distances,
-    is_dot,
     is_duration_ms,
-    is_events,
     is_flag,
     is_id,
     is_mode,
     is_name,
-    is_ordinal,
     is_origin,
     is_pairs,
     is_payload,
@@ -117,7 +114,7 @@ from .strict import decode_strict, encode
 TAG_BYTES = len(NO_TAG)
 _BATCH = Kind.BATCH.value
 _BATCH_HEAD = head(ARRAY, 6) + encode_integer(_BATCH)
-_EVENTS_HEAD = head(ARRAY, 7) + encode_integer(Kind.EVENTS.value)
+_EVENTS = Kind.EVENTS.value
 
 
 def encode_batch(batch: Batch, previous_tag: bytes) -> EncodedBatch:
@@ -138,20 +135,6 @@ def decode_batch(encoded: EncodedBatch) -> Batch:
 def encode_part(exchange: int, siblings: dict[Key, Held], deletes: dict[Key, tuple[Dot, ...]]) -> bytes:
     """Return the message of some keys of a delta."""
     return encode([Kind.DELTA.value, exchange, encode(part_columns(siblings, deletes))])
-
-
-def encode_event(name: str, payload: bytes) -> bytes:
-    """Return one item of `Events`: encoded once, however often it is sent."""
-    return b"\x82" + encode_text(name) + encode_bytes(payload)
-
-
-def encode_events(message: Events, items: Sequence[bytes]) -> bytes:
-    """Return the bytes of `message` with these encoded items in the place of its own.  O(bytes)."""
-    needs = (
-        NULL if message.needs is None else b"\x82" + encode_bytes(message.needs[0]) + encode_integer(message.needs[1])
-    )
-    parts = [_EVENTS_HEAD, encode_bytes(message.boot), encode_integer(message.first), needs, head(ARRAY, len(items))]
-    return b"".join([*parts, *items, encode_integer(message.oldest), TRUE if message.answer_wanted else FALSE])
 
 
 def encode_message(message: Message) -> bytes:
@@ -195,7 +178,8 @@ def encode_message(message: Message) -> bytes:
         case Peers() as m:
             items = [Kind.PEERS, [list(entry) for entry in m.addresses]]
         case Events() as m:
-            return encode_events(m, [encode_event(name, payload) for name, payload in m.items])
+            events = [encode_event(name, payload) for name, payload in m.items]
+            return encode_events(m.boot, m.first, m.needs, events, m.oldest, m.answer_wanted)
         case EventsRepair() as m:
             items = [Kind.EVENTS_REPAIR, m.boot, m.after, m.until]
         case Call() as m:
@@ -226,12 +210,17 @@ def encode_message(message: Message) -> bytes:
 
 def decode_message(data: bytes) -> Message | None:
     """Return the message in `data`, None for a kind we do not know; raise Malformed for what is neither."""
+    lone = lone_event(data)
+    if lone is not None:
+        return lone
     items = decode_strict(data)
     if type(items) is not list or not items or type(items[0]) is not int:
         raise Malformed("a message that is no array with a kind")
     kind = items[0]
     if kind == _BATCH:
         return _encoded_batch(items, data)
+    if kind == _EVENTS:
+        return events_from(items)
     if kind == Kind.DELTA:
         if len(items) < 3 or not is_count(items[1]) or type(items[2]) is not bytes:
             raise Malformed("a delta without exchange or columns")
@@ -290,13 +279,6 @@ def _vector(items: Any) -> VectorClock:
         dict(zip(names, sequences, strict=True)),
         {name: mark for name, mark in zip(names, marks, strict=True) if mark != NO_TAG},
     )
-
-
-def _make_events(boot: bytes, first: int, needs: Any, items: list[Any], oldest: int, answer_wanted: bool) -> Events:
-    if first + len(items) > SEQUENCE_MAX:
-        raise Malformed("events beyond the last that there can be")
-    needed = None if needs is None else (needs[0], needs[1])
-    return Events(boot, first, needed, tuple((event[0], event[1]) for event in items), oldest, answer_wanted)
 
 
 def _make_peers(addresses: list[Any]) -> Peers:
@@ -364,7 +346,6 @@ _SHAPES: dict[int, Shape] = {
     Kind.SETTLED: Shape(Settled, (is_origin, is_sequence)),
     Kind.ABORT: Shape(Abort, (is_count, is_flag)),
     Kind.PEERS: Shape(_make_peers, (is_addresses,)),
-    Kind.EVENTS: Shape(_make_events, (is_boot, is_ordinal, or_none(is_dot), is_events, is_ordinal, is_flag)),
     Kind.EVENTS_REPAIR: Shape(EventsRepair, (is_boot, is_sequence, is_sequence)),
     Kind.CALL: Shape(Call, (is_count, is_count, is_name, is_payload, is_count)),
     Kind.REPLY: Shape(Reply, (is_count, is_mode, is_payload)),

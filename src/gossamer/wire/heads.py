@@ -51,6 +51,8 @@ _INFINITY: Final = b"\xf9\x7c\x00"
 _MINUS_INFINITY: Final = b"\xf9\xfc\x00"
 packed_float = Struct(">Bd").pack
 _packed_short = Struct(">BH").pack
+_packed_middle = Struct(">BI").pack
+_packed_long = Struct(">BQ").pack
 
 
 def encode_integer(number: int) -> bytes:
@@ -59,7 +61,9 @@ def encode_integer(number: int) -> bytes:
         return _UNSIGNED_HEADS[number] if number < 256 else _packed_short(0x19, number)
     if number < 0:
         return _NEGATIVE_HEADS[-1 - number] if number >= -256 else head(NEGATIVE, -1 - number)
-    return head(UNSIGNED, number)
+    if number > INTEGER_MAX:
+        raise OverflowError("an integer beyond 64 bits")
+    return _packed_middle(0x1A, number) if number < 1 << 32 else _packed_long(0x1B, number)
 
 
 def encode_text(text: str) -> bytes:

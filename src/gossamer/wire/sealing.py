@@ -20,9 +20,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from operator import length_hint
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -53,6 +53,7 @@ _HEADER_BYTES = 43
 _NUMBERS = 2**63 - 1
 # Echoes of our own multicast come back within a few packets; a power of two.
 _RECENT = 1024
+_made = tuple.__new__
 
 
 class Cause(Enum):
@@ -73,8 +74,7 @@ class RefusedDatagram(Refused):
         self.cause = cause
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """An authentic datagram of our mesh.
 
     `fresh` is false where its number was accepted before, or lies more than a window behind:
@@ -119,6 +119,8 @@ class Sealer:
         self._numbers = iter(range(_NUMBERS))
         self._recent = [b""] * _RECENT
         self._sessions: OrderedDict[bytes, _Session] = OrderedDict()
+        self._latest: _Session | None = None
+        """The last of them, heard from a moment ago."""
 
     @property
     def packets_sealed(self) -> int:
@@ -148,10 +150,11 @@ class Sealer:
             body = session.decrypt(datagram[_NONCE], datagram[_HEADER_BYTES:], datagram[:_HEADER_BYTES])
         except InvalidTag:
             raise RefusedDatagram(Cause.FORGED) from None
-        self._remember(sender, session)
+        if session is not self._latest:
+            self._remember(sender, session)
         number = int.from_bytes(datagram[_NUMBER], "big")
         twin = session.boot == self.boot and self._is_twin(datagram, number)
-        return Opened(session.boot, number, session.window.accept(number), body, twin)
+        return _made(Opened, (session.boot, number, session.window.accept(number), body, twin))
 
     def is_echo(self, datagram: bytes) -> bool:
         """Return whether this is one of our last 1024 datagrams come back, as multicast does; O(1), no cipher."""
@@ -188,6 +191,7 @@ class Sealer:
         return _Session(key, datagram[_BOOT])
 
     def _remember(self, sender: bytes, session: _Session) -> None:
+        self._latest = session
         self._sessions[sender] = session
         self._sessions.move_to_end(sender)
         if len(self._sessions) > SESSIONS_MAX:

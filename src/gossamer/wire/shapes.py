@@ -152,13 +152,6 @@ def is_dot(item: Any) -> bool:
     return type(item) is list and len(item) == 2 and is_origin(item[0]) and is_ordinal(item[1])
 
 
-def is_events(item: Any) -> bool:
-    """Events, each a name and a payload."""
-    return type(item) is list and all(
-        type(event) is list and len(event) >= 2 and is_name(event[0]) and type(event[1]) is bytes for event in item
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What the items of one kind of message must be, and what makes the message of them."""

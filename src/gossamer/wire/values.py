@@ -14,7 +14,7 @@ A short scalar, which nearly every value is, is handled here without cbor2.  Any
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from struct import Struct
 from typing import Any, Final
 
@@ -34,10 +34,16 @@ __all__ = [
     "FrozenSet",
     "Unknown",
     "decode_value",
+    "encode_plain",
     "encode_value",
     "freeze",
     "register",
 ]
+
+
+_PLAIN_ENCODERS: Final[dict[type, Callable[[Any], bytes]]] = {
+    kind: SCALAR_ENCODERS[kind] for kind in (type(None), bool, int, float, str, bytes)
+}
 
 
 def encode_value(value: object) -> bytes:
@@ -55,6 +61,17 @@ def encode_value(value: object) -> bytes:
         return encode(value) if encode is not None else ValueEncoder().item(value, 0)
     except Refusal as refusal:
         raise refusal.error() from None
+
+
+def encode_plain(values: Iterable[object]) -> bytes | None:
+    """Return the bytes of each value, one after the other; None if one is not plain, or cannot travel.
+
+    Plain is what CBOR has itself, without parts: None, bool, int, float, str, bytes.
+    """
+    try:
+        return b"".join([_PLAIN_ENCODERS[type(value)](value) for value in values])
+    except (KeyError, Refusal):
+        return None
 
 
 def decode_value(data: bytes) -> Any:

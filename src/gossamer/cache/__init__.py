@@ -1,0 +1,1 @@
+"""One host, one replica: shared memory in which every process of a machine reads what one peer holds."""

@@ -1,0 +1,180 @@
+"""A segment being filled: records appended, words of its index set.  Nothing of it is visible until it is committed."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+from ..crdt.writes import Key, Write
+from . import files
+from .layout import (
+    BEGINNING,
+    ENTRY,
+    GENERATION_AT,
+    HEADING,
+    LOG_AT,
+    MAGIC,
+    MAGIC_AT,
+    MESH_AT,
+    OFFSET_MASK,
+    PAGE_BYTES,
+    PID_AT,
+    RECORD,
+    RECORD_BYTES,
+    SALT_AT,
+    SIBLING,
+    SIZE_AT,
+    SLOTS_AT,
+    TAG_SHIFT,
+    WORD_BYTES,
+    aligned,
+)
+from .segment import Segment
+
+LOG_BYTES_MIN: Final = 1 << 20
+SLOTS_MIN: Final = 1 << 10
+KEYS_A_SLOT: Final = 0.3
+"""How much of its index a new generation uses."""
+ROOM: Final = 4
+"""So many times what is alive has room in a new generation's log."""
+CHUNK_BYTES: Final = 1 << 20
+"""Space is reserved in pieces of this size, so that a large segment costs no long pause."""
+
+
+class NoRoom(Exception):
+    """The log, or the index, of this generation is full.  Whoever fills it makes another."""
+
+
+class Generation:
+    """One file on its way to be, or being, what readers map."""
+
+    __slots__ = ("_fd", "_reserved", "_words", "draft", "head", "live_bytes", "number", "segment", "used", "where")
+
+    def __init__(self, path: Path, mesh: int, number: int, keys: int, live_bytes: int) -> None:
+        slots = SLOTS_MIN
+        while slots * KEYS_A_SLOT < keys:
+            slots *= 2
+        log_at = PAGE_BYTES + slots * WORD_BYTES
+        size_bytes = aligned(log_at + max(LOG_BYTES_MIN, ROOM * live_bytes))
+        self.number = number
+        self.draft: Path | None = path.with_name(f".{path.name}.{number}.{os.getpid()}.{secrets.token_hex(4)}")
+        self._fd = files.create(self.draft, size_bytes)
+        try:
+            files.reserve(self._fd, 0, log_at)
+            mapped = mmap.mmap(self._fd, size_bytes)
+        except BaseException:
+            self.discard()
+            raise
+        words = memoryview(mapped).cast("Q")
+        words[SLOTS_AT], words[LOG_AT], words[SIZE_AT] = slots, log_at, size_bytes
+        words[GENERATION_AT], words[PID_AT], words[MESH_AT] = number, os.getpid(), mesh
+        words[SALT_AT], words[SALT_AT + 1] = secrets.randbits(64), secrets.randbits(64)
+        words.release()
+        self.segment = Segment(path, mapped)
+        self._words = self.segment.words
+        self.head = self._reserved = log_at
+        self.where: dict[Key, int] = {}
+        """Key -> the word of the index that is its own."""
+        self.used = 0
+        """Words of the index in use; those of keys that are no more included."""
+        self.live_bytes = 0
+
+    def append(self, data: bytes) -> int:
+        """Write a record at the end of the log; return where.  Raises `NoRoom`, or `OSError` if the disk is full."""
+        at = self.head
+        end = at + len(data)
+        if end > self._reserved:
+            self._reserve(end)
+        self.segment.put(at, data)
+        self.head = aligned(end)
+        return at
+
+    def _reserve(self, end: int) -> None:
+        size_bytes = self.segment.size_bytes
+        if end > size_bytes:
+            raise NoRoom
+        until = min(size_bytes, max(end, self._reserved + CHUNK_BYTES))
+        files.reserve(self._fd, self._reserved, until - self._reserved)
+        self._reserved = until
+
+    def place(self, key: Key, key_bytes: bytes) -> int:
+        """Return the number of the word for a new key, whose tag it holds from now on: no record yet.  O(1)."""
+        segment, words = self.segment, self._words
+        if self.used >= segment.slots * 3 // 4:
+            raise NoRoom
+        hashed = segment.hashes(key_bytes)
+        mask, first = segment.slots - 1, segment.index_at
+        number = hashed & mask
+        while words[first + number]:
+            number = (number + 1) & mask
+        words[first + number] = (hashed >> TAG_SHIFT) << TAG_SHIFT | OFFSET_MASK
+        self.used += 1
+        self.where[key] = first + number
+        return first + number
+
+    def previous(self, word_at: int) -> int:
+        """Return where the newest record of this word's key is, in units of 8 bytes; 0 if it has none."""
+        offset = self._words[word_at] & OFFSET_MASK
+        return 0 if offset == OFFSET_MASK else offset
+
+    def heading(self, offset: int) -> tuple[int, int, int]:
+        """Return (length in bytes, birth, siblings) of the record at `offset`, in units of 8 bytes."""
+        length, birth, _, siblings = BEGINNING.unpack_from(self.segment.mapped, offset * WORD_BYTES)
+        return length, birth, siblings
+
+    def overwrite(self, key: Key, write: Write) -> bool:
+        """Put a lone write under a key that holds something: what is done all day long, in a third of the time.
+
+        Return False if this is another case, or there is no room at hand.
+        """
+        word_at = self.where.get(key)
+        if word_at is None:
+            return False
+        words, mapped = self._words, self.segment.mapped
+        word = words[word_at]
+        previous = word & OFFSET_MASK
+        if previous == OFFSET_MASK:
+            return False
+        start = previous * WORD_BYTES
+        length, birth, key_bytes, siblings = BEGINNING.unpack_from(mapped, start)
+        if not siblings:
+            return False
+        stamp, origin, sequence, value, meta = write
+        assert value is not None
+        checked = (
+            HEADING.pack(previous, birth, key_bytes, 1, 0, ENTRY)
+            + mapped[start + RECORD_BYTES : start + RECORD_BYTES + key_bytes]
+            + SIBLING.pack(stamp, origin, sequence, meta, len(value))
+            + value
+        )
+        at = self.head
+        end = at + RECORD.size + len(checked)
+        if end > self._reserved:
+            return False
+        mapped[at:end] = RECORD.pack(end - at, crc32(checked)) + checked
+        self.head = head = end + 7 & ~7
+        words[word_at] = word ^ previous | at >> 3
+        self.live_bytes += head - at - (length + 7 & ~7)
+        return True
+
+    def lead(self, word_at: int, at: int) -> None:
+        """Let the word lead to the record at byte `at`."""
+        words = self._words
+        words[word_at] = (words[word_at] >> TAG_SHIFT) << TAG_SHIFT | at // WORD_BYTES
+
+    def open_to_all(self) -> None:
+        """Put the file under its name: whoever opens that finds it from now on."""
+        assert self.draft is not None
+        self._words[MAGIC_AT] = MAGIC
+        os.replace(self.draft, self.segment.path)
+        self.draft = None
+
+    def discard(self) -> None:
+        """Nobody needs it any more, or it never came to be.  Readers keep what they have mapped."""
+        os.close(self._fd)
+        if self.draft is not None:
+            self.draft.unlink(missing_ok=True)

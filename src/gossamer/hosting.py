@@ -1,0 +1,163 @@
+"""Every process of a host calls `host`: one becomes the peer and publishes, the others attach, and one follows it.
+
+Whoever is attached keeps a stream open to the process that publishes.  When that ends,
+however it does, the kernel ends the stream and gives back the lock: of those who then try
+to take it one gets it, inherits what was published, and publishes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .attached import TIMEOUT_S, Cache
+from .cache.host_lock import HostLock
+from .cache.link import Link
+from .cache.places import place_of
+from .cache.requests import Verb
+from .errors import AlreadyShared, GossamerError, NoPublisher
+from .forking import tell_of_forks
+from .settings import arguments_of
+
+if TYPE_CHECKING:
+    from .arguments import Arguments
+    from .blocking import BlockingMesh
+    from .options import Options
+
+logger = logging.getLogger("gossamer.cache")
+
+LOOK_AGAIN_S = 0.02
+"""While nobody answers and somebody holds the lock, who is about to publish, it is looked for so often."""
+
+
+class Hosted(Cache):
+    """A `Cache` whose process takes its turn in publishing.  Made by `gossamer.host`."""
+
+    def __init__(self, arguments: Arguments, timeout_s: float) -> None:
+        self._arguments = arguments
+        self._candidate = _Candidate(arguments)
+        self._candidate.wait_until_somebody_publishes(timeout_s)
+        super().__init__(arguments.name, timeout_s)
+        tell_of_forks(self)
+
+    @property
+    def mesh(self) -> BlockingMesh | None:
+        """The mesh, in the process that is the peer of this host; None in the others."""
+        return self._candidate.mesh
+
+    def close(self) -> None:
+        """Write, listen and publish no more: another process of this host takes over.  Again does nothing."""
+        super().close()
+        self._candidate.stop()
+
+    # -- fork -------------------------------------------------------------------------------------
+
+    def fork_begins(self) -> None:
+        """A stream that another thread uses just now is left to the parent: nothing need be waited for."""
+
+    def fork_in_parent(self) -> None:
+        """Nothing has changed here."""
+
+    def fork_in_child(self) -> None:
+        """The threads that tell of changes, and would take over, are not here: start others."""
+        self._revive()
+        if not self._closed:
+            self._candidate = _Candidate(self._arguments)
+
+
+class _Candidate:
+    """The thread that publishes, or waits for its turn."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        self._arguments = arguments
+        self._place = place_of(arguments.name)
+        self._link = Link(self._place.socket, timeout_s=0.0)
+        self._stopping = threading.Event()
+        self._decided = threading.Event()
+        self._raised: BaseException | None = None
+        self.mesh: BlockingMesh | None = None
+        self._thread = threading.Thread(target=self._run, name=f"gossamer host {arguments.name}", daemon=True)
+        self._thread.start()
+
+    def wait_until_somebody_publishes(self, timeout_s: float) -> None:
+        """Return once this process publishes, or is attached to one that does.  Raise what kept it from that."""
+        decided = self._decided.wait(timeout_s + self._arguments.options.join_timeout_s)
+        if self._raised is not None:
+            raise self._raised
+        if not decided:
+            self.stop()
+            raise NoPublisher(f"the process that shares {self._arguments.name!r} on this host does not answer")
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                if HostLock.is_free(self._place.lock) and self._publish():
+                    return
+                self._follow()
+        except BaseException as error:
+            if self._decided.is_set():
+                logger.exception("this process takes no turn in sharing %r any more", self._arguments.name)
+            self._raised = error
+            self._decided.set()
+
+    def _publish(self) -> bool:
+        """Be the peer until we are stopped; return False if another was faster."""
+        from .blocking import BlockingMesh
+
+        try:
+            mesh = BlockingMesh(self._arguments)
+        except AlreadyShared:
+            return False
+        self.mesh = mesh
+        self._decided.set()
+        self._stopping.wait()
+        mesh.close()
+        self.mesh = None
+        return True
+
+    def _follow(self) -> None:
+        """Stay attached to whoever publishes, and return when it has ended, or if there is nobody yet."""
+        try:
+            self._link.ask(Verb.SUCCEED)
+        except GossamerError:
+            self._stopping.wait(LOOK_AGAIN_S)
+            return
+        self._decided.set()
+        try:
+            while not self._stopping.is_set():
+                self._link.wait_for_news(None)
+        except OSError:
+            self._link.drop()
+
+    def stop(self) -> None:
+        """End; if we publish, in order."""
+        self._stopping.set()
+        self._link.interrupt()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(self._arguments.options.linger_s + 2)
+
+
+def host(
+    name: str | None = None,
+    *,
+    secret: str | None = None,
+    peers: Sequence[str] = (),
+    interfaces: Sequence[str] | None = None,
+    port: int | None = None,
+    insecure_lan: bool = False,
+    options: Options | None = None,
+    nickname: str | None = None,
+    timeout: float = TIMEOUT_S,
+) -> Hosted:
+    """Take part in the mesh `name` together with all processes of this host that call this: they are one peer.
+
+    The first joins, as `gossamer.join` does with these arguments, and shows what it holds in shared memory; all of
+    them read it there and write through it.  When it ends, however it does, another takes over within a second, and
+    no write is lost that had returned.  Works in servers that fork, in `multiprocessing`, and in programs that
+    have nothing to do with each other.
+    """
+    return Hosted(
+        arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname, share=True), timeout
+    )

@@ -1,0 +1,186 @@
+"""A mesh that shows what it holds to the other processes of its host, and writes for them.
+
+One process of a host and mesh does so at a time: it holds a lock, which the kernel gives
+back however it ends.  What was acknowledged to an attached process is in shared memory by
+then, so it outlives this one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import trio
+
+from .cache.host_lock import HostLock
+from .cache.inheritance import Inheritance
+from .cache.places import place_of
+from .cache.publisher import Publisher
+from .cache.requests import ATTACH_VERSION, CHANGED, Frames, Request, Verb, read_request, reply_frame
+from .cache.sockets import listening
+from .crdt.writes import FORCE, Delta, Held, Key, Replaced, expiry_meta
+from .errors import AlreadyShared, ConfigurationError, GossamerError, Malformed
+from .handle import MeshHandle
+from .net.gate import Gate, Guest
+from .views.mapping import too_large
+from .wire.keys import checked_key
+from .wire.values import decode_value
+
+BEAT_S = 0.1
+"""How often the publisher says that it lives."""
+
+
+class Sharing:
+    """Publishes what one mesh holds, and lets attached processes write."""
+
+    def __init__(self, handle: MeshHandle) -> None:
+        place = place_of(handle.name)
+        self._handle = handle
+        lock = HostLock.taken(place.lock)
+        if lock is None:
+            raise AlreadyShared(
+                f"the mesh {handle.name!r} is shared on this host already; use gossamer.attach({handle.name!r}) here"
+            )
+        self._lock = lock
+        self._frames: dict[Guest, Frames] = {}
+        self._is_unsent = False
+        self._heirs: set[Guest] = set()
+        """Those who will publish when this process ends."""
+        self.gate = Gate(partial(listening, place.socket), self._answer, self._answered, reply_frame(CHANGED, 0))
+        mesh = int.from_bytes(handle.mesh_tag[:8], "big")
+        before = Inheritance(place.segment, mesh)
+        self._inherit(before.delta())
+        with handle._ledger.lock:
+            self.publisher = Publisher(
+                place.segment,
+                handle._ledger.state,
+                mesh=mesh,
+                generation=before.generation + 1,
+                version=before.version,
+            )
+            before.send_readers_on()
+            handle._watchers.publish_by(self)
+
+    def _inherit(self, delta: Delta | None) -> None:
+        """Begin with what the process that published before us had acknowledged."""
+        ledger = self._handle._ledger
+        if delta is not None and ledger.begin_join(delta):
+            ledger.prepare_join(1 << 62)
+            ledger.finish_join(self._handle.clock.wall_ms())
+
+    # -- what changes ---------------------------------------------------------------------------
+
+    def replaced(self, replaced: Sequence[Replaced], local: bool) -> None:
+        """Show a step.  Under the ledger's lock."""
+        self.publisher.replaced(replaced, local)
+        self.gate.changed()
+
+    def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]]) -> None:
+        """Something has ceased to be seen.  Under the ledger's lock."""
+        self.publisher.lapsed(lapsed, self._handle.seen_ms())
+        self.gate.changed()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.gate.serve)
+            task_status.started()
+            while True:
+                ledger = self._handle._ledger
+                with ledger.lock:
+                    offset_ms = self._handle.replica.membership.offset_ms()
+                    self.publisher.beat(time.monotonic_ns(), offset_ms, ledger.origin)
+                await trio.sleep(BEAT_S)
+
+    def close(self) -> None:
+        """Publish no more.  Attached processes can go on reading; one that may publish next inherits what is there."""
+        with self._handle._ledger.lock:
+            self._handle._watchers.publish_by(None)
+            self.publisher.close(unlink=not self._heirs)
+        self._lock.close()
+
+    # -- what attached processes ask ------------------------------------------------------------
+
+    def _answered(self) -> None:
+        """Whoever wrote has been told; now the other peers are."""
+        if self._is_unsent:
+            self._is_unsent = False
+            self._handle._wrote()
+
+    def _answer(self, guest: Guest, data: bytes) -> bytes:
+        frames = self._frames.get(guest)
+        if frames is None:
+            frames = self._frames[guest] = Frames()
+        if not data:
+            del self._frames[guest]
+            self._heirs.discard(guest)
+            return b""
+        return b"".join([self._one(guest, body) for body in frames.feed(data)])
+
+    def _one(self, guest: Guest, body: bytes) -> bytes:
+        request = read_request(body)
+        try:
+            result = self._do(guest, request)
+        except GossamerError as error:
+            return reply_frame(request.number, self.publisher.version, type(error).__name__, str(error))
+        return reply_frame(request.number, self.publisher.version, "", result)
+
+    def _do(self, guest: Guest, request: Request) -> Any:
+        match request:
+            case (_, Verb.GREET, (int(version),)):
+                if version != ATTACH_VERSION:
+                    raise ConfigurationError(
+                        f"the publisher speaks version {ATTACH_VERSION} of this protocol, not {version}: "
+                        "let all processes of this host use one version of gossamer"
+                    )
+                return os.getpid()
+            case (_, Verb.WATCH, ()):
+                guest.watches = True
+                return None
+            case (_, Verb.SUCCEED, ()):
+                self._heirs.add(guest)
+                return None
+            case (_, Verb.WRITE, (items, bool(force))):
+                return self._write(items, force)
+            case (_, Verb.WRITE_IF, (bool(visible), key, value)):
+                return self._write_if(visible, key, value)
+            case (_, Verb.CLEAR, ()):
+                return self._handle.clear()
+            case (_, Verb.EMIT, (str(name), tuple(args), dict(kwargs), str(sender))):
+                self._handle._emitter._emit(name, args, kwargs, sender or None)
+                return None
+            case (_, Verb.COUNT, (str(name), (int() | float()) as by)):
+                self._handle.counter(name).add(by)
+                return self._handle.counter(name).value
+        raise Malformed(f"an attached process asked for {request.verb.name} with arguments that do not fit")
+
+    def _write(self, items: Sequence[Any], force: bool) -> None:
+        handle = self._handle
+        flags = FORCE if force else 0
+        rows = []
+        for key, value, ttl in items:
+            meta = flags if ttl is None else expiry_meta(flags, handle.seen_ms() + max(1, round(ttl * 1000)))
+            rows.append((checked_key(key), self._checked(key, value), meta))
+        handle._ledger.write_many(rows, handle.clock.wall_ms())
+        self._is_unsent = True
+
+    def _write_if(self, visible: bool, key: Any, value: Any) -> bytes | None:
+        handle = self._handle
+        seen = handle._ledger.write_if(
+            visible, checked_key(key), self._checked(key, value), handle.clock.wall_ms(), handle.seen_ms()
+        )
+        if (seen is not None) is visible:
+            self._is_unsent = True
+        return None if seen is None else seen.value
+
+    def _checked(self, key: Any, value: Any) -> bytes | None:
+        if value is None:
+            return None
+        most = self._handle.options.value_bytes_max
+        if len(value) > most:
+            raise too_large(key, value, most)
+        decode_value(value)  # what nobody could read would be a trap for every peer
+        return bytes(value)

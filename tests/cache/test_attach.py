@@ -1,0 +1,347 @@
+"""Another process of the host reads what a peer holds, and writes through it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import gossamer
+from gossamer import AlreadyShared, MeshClosed, MeshTimeout, NoPublisher, UnsendableValue, ValueTooLarge
+from gossamer.cache.layout import GENERATION_AT
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture
+def shared(join: Callable[..., Any]) -> Any:
+    """A mesh whose peer publishes."""
+    return join(share=True)
+
+
+@pytest.fixture
+def cache(shared: Any) -> Iterator[gossamer.Cache]:
+    with gossamer.attach(shared.name) as cache:
+        yield cache
+
+
+def in_another_process(program: str, name: str) -> str:
+    """Run a program that has `cache`; return what it prints."""
+    start = f"import gossamer, os, sys, time\ncache = gossamer.attach({name!r}, timeout=20)\n"
+    done = subprocess.run([sys.executable, "-c", start + program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.strip()
+
+
+def test_another_process_reads_what_is_held_and_imports_nothing_heavy(shared):
+    shared["bench/3/temp"] = {"c": 21.5}
+    program = """
+print(cache["bench/3/temp"], dict(cache), len(cache), "x" in cache)
+print([name for name in ("trio", "zeroconf", "cryptography", "asyncio", "ssl") if name in sys.modules])
+"""
+
+    said = in_another_process(program, shared.name)
+
+    assert said == "{'c': 21.5} {'bench/3/temp': {'c': 21.5}} 1 False\n[]"
+
+
+def test_a_write_is_seen_by_all_processes_when_it_returns(shared, cache):
+    with gossamer.attach(shared.name) as other:
+        for number in range(100):
+            cache["n"] = number
+            assert (cache["n"], other["n"], shared["n"]) == (number, number, number)
+
+
+def test_what_an_attached_process_writes_reaches_the_other_peers(shared, cache, join):
+    other = join("another peer")
+
+    cache["x"] = 1
+
+    assert other.wait(lambda mesh: mesh.get("x"), timeout=10) == 1
+
+
+def test_an_attached_process_has_what_a_dict_has(cache):
+    cache.update(a=1, b=2, c=3)
+    cache["a"] = 10
+
+    assert cache.pop("b") == 2
+    assert cache.pop("b", None) is None
+    assert cache.setdefault("c", 4) == 3
+    assert cache.setdefault("d", [4]) == [4]
+    assert cache.popitem() == ("d", [4])
+    assert list(cache.items()) == [("a", 10), ("c", 3)]
+    assert cache == {"a": 10, "c": 3}
+    assert cache | {"z": 0} == {"a": 10, "c": 3, "z": 0}
+    del cache["a"]
+    with pytest.raises(KeyError):
+        del cache["a"]
+    cache.clear()
+    assert (len(cache), list(cache), cache.read()) == (0, [], {})
+
+
+def test_a_batch_is_one_step_for_everybody_and_is_read_inside_it(shared, cache):
+    seen = []
+    shared.on("*", lambda change: seen.append(shared.snapshot()))
+
+    with cache.batch():
+        cache["x"] = 1
+        cache["y"] = 2
+        assert (cache["x"], "y" in cache) == (1, True)
+        assert shared.snapshot() == {}
+
+    assert cache.read() == {"x": 1, "y": 2}
+    shared.wait(lambda mesh: len(seen) == 2, timeout=10)
+    assert seen == [{"x": 1, "y": 2}] * 2
+
+
+def test_a_batch_that_fails_writes_nothing(cache):
+    def fail() -> None:
+        with cache.batch():
+            cache["x"] = 1
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+
+    assert "x" not in cache
+
+
+def test_a_value_with_a_time_to_live_ceases_to_be_seen(cache, eventually):
+    cache.set("soon", 1, ttl=0.2)
+    assert cache["soon"] == 1
+
+    eventually(lambda: "soon" not in cache)
+    eventually(lambda: len(cache) == 0)
+    cache["soon"] = 2
+    assert len(cache) == 1
+
+
+def test_what_cannot_travel_is_refused_where_it_is_written_and_nothing_is_stored(shared, cache):
+    with pytest.raises(UnsendableValue):
+        cache["x"] = object()
+    with pytest.raises(ValueTooLarge, match="value_bytes_max"):
+        cache["x"] = b"x" * (shared.options.value_bytes_max + 1)
+    with pytest.raises(gossamer.InvalidKey):
+        cache[1.5] = 1
+
+    cache["x"] = 1
+    assert shared.snapshot() == {"x": 1}
+
+
+def test_four_processes_lose_none_of_their_writes(shared):
+    program = """
+for number in range(250):
+    cache[(os.getpid(), number)] = number
+    cache.add("steps")
+"""
+    threads = [threading.Thread(target=in_another_process, args=(program, shared.name)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert len(shared) == 1000
+    assert shared.counter("steps") == 1000
+
+
+def test_of_many_that_pop_one_gets_it(shared, cache):
+    shared["ticket"] = 1
+    got: list[Any] = []
+    threads = [threading.Thread(target=lambda: got.append(cache.pop("ticket", None))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert sorted(got, key=bool) == [None] * 7 + [1]
+
+
+def test_events_of_an_attached_process_are_handled_everywhere(shared, cache, join, eventually):
+    other, heard = join("another"), []
+    other.events.on("knock", lambda *args, **kwargs: heard.append((args, kwargs)))
+
+    cache.emit("knock", 1, who="ada")
+
+    eventually(lambda: heard == [((1,), {"who": "ada"})])
+
+
+# -- waiting ----------------------------------------------------------------------------------------------
+
+
+def test_whoever_waits_is_woken_by_a_write(shared, cache):
+    threading.Thread(target=lambda: shared.__setitem__("x", 1)).start()
+
+    assert cache.wait(lambda cache: cache.get("x"), timeout=10) == 1
+
+
+def test_waiting_in_vain_ends_in_time(cache):
+    with pytest.raises(MeshTimeout, match=r"waited 0\.05 s"):
+        cache.wait(lambda cache: False, timeout=0.05)
+
+
+def test_a_listener_is_told_of_changes_old_and_new(shared, cache, eventually):
+    shared["a"] = 1
+    told: list[Any] = []
+
+    @cache.on("a")
+    def listen(change: Any) -> None:
+        told.append((change.key, change.old, change.new, change.kind))
+
+    shared["b"] = 0
+    shared["a"] = 2
+    eventually(lambda: told == [("a", 1, 2, "set")])
+    del shared["a"]
+
+    eventually(lambda: told[1:] == [("a", 2, None, "delete")])
+    cache.off(listen)
+    with pytest.raises(ValueError, match="no listener"):
+        cache.off(listen)
+
+
+def test_a_listener_is_told_when_a_value_expires(cache, eventually):
+    told: list[Any] = []
+    cache.on("soon", lambda change: told.append((change.old, change.new)))
+
+    cache.set("soon", 1, ttl=0.3)
+
+    eventually(lambda: told == [(None, 1), (1, None)])
+
+
+def test_a_listener_that_fails_harms_no_other(shared, cache, eventually, caplog):
+    told = []
+    cache.on("*", lambda change: 1 / 0)
+    cache.on("*", lambda change: told.append(change.key))
+
+    shared["a"] = 1
+    eventually(lambda: told == ["a"])
+    shared["b"] = 1
+
+    eventually(lambda: told == ["a", "b"])
+    assert "a listener of the cache" in caplog.text
+
+
+def test_a_listener_misses_nothing_while_the_segment_grows(shared, cache, eventually):
+    latest: dict[Any, Any] = {}
+    cache.on("*", lambda change: latest.__setitem__(change.key, change.new))
+
+    for number in range(30_000):
+        shared[number % 100] = "x" * 100 + str(number)
+
+    eventually(lambda: latest == shared.snapshot())
+    assert cache._reader.current().words[GENERATION_AT] > 1
+
+
+# -- the end ----------------------------------------------------------------------------------------------
+
+
+def test_where_nobody_shares_that_is_said(mesh_name):
+    with pytest.raises(NoPublisher, match="share=True"):
+        gossamer.attach(mesh_name, timeout=0.05)
+
+
+def test_a_mesh_is_shared_once_on_a_host(shared, join):
+    with pytest.raises(AlreadyShared, match="attach"):
+        join("another", share=True)
+
+
+def test_when_the_publisher_closes_what_it_held_can_be_read_and_not_written(shared, cache):
+    cache["x"] = 1
+    shared.close()
+    cache._link.timeout_s = 0.1
+
+    assert cache["x"] == 1
+    with pytest.raises(NoPublisher):
+        cache["x"] = 2
+    with pytest.raises(NoPublisher):
+        gossamer.attach(shared.name, timeout=0.05)
+
+
+def test_who_shares_next_is_found_by_those_who_are_attached(shared, cache, join):
+    cache["x"] = "first"
+    other = join("keeps it")
+    other.wait(lambda mesh: mesh.get("x"), timeout=10)
+    shared.close()
+
+    join("the next", share=True)
+    cache["y"] = 2
+
+    assert other.wait(lambda mesh: mesh.get("y"), timeout=10) == 2
+
+
+def test_a_publisher_that_is_killed_leaves_a_state_that_is_whole(mesh_name, mesh_port, private_directories):
+    program = f"""
+import gossamer
+mesh = gossamer.join({mesh_name!r}, share=True, port={mesh_port})
+print("shared", flush=True)
+number = 0
+while True:
+    number += 1
+    with mesh.batch():
+        for key in range(20):
+            mesh[key] = number
+"""
+    publisher = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert publisher.stdout is not None
+    publisher.stdout.readline()
+    with publisher.stdout, gossamer.attach(mesh_name, timeout=20) as cache:
+        cache.wait(lambda cache: cache.get(0, 0) > 100, timeout=20)
+        os.kill(publisher.pid, signal.SIGKILL)
+        publisher.wait()
+
+        assert len(set(cache.read().values())) == 1
+        assert [cache[key] for key in range(20)] == [cache[0]] * 20
+        assert cache.age_s >= 0
+
+
+def test_a_closed_cache_is_read_and_not_written(shared, cache):
+    cache["x"] = 1
+    cache.close()
+    cache.close()
+
+    assert cache["x"] == 1
+    with pytest.raises(MeshClosed):
+        cache["x"] = 2
+
+
+def test_nothing_is_left_on_disk_when_the_publisher_has_closed(shared, cache, private_directories):
+    cache["x"] = 1
+    shared.close()
+
+    assert {path.suffix for path in (private_directories / "runtime").iterdir()} <= {".lock"}
+
+
+def test_a_forked_child_writes_by_a_stream_of_its_own(shared, cache):
+    cache["before"] = 1
+    pid = os.fork()
+    if pid == 0:
+        try:
+            cache["child"] = os.getpid()
+        finally:
+            os._exit(0)
+    cache["parent"] = os.getpid()
+    os.waitpid(pid, 0)
+
+    assert cache.read() == {"before": 1, "child": pid, "parent": os.getpid()}
+
+
+def test_a_forked_child_of_the_publisher_leaves_the_segment_to_its_parent(shared, cache):
+    shared["x"] = 1
+    pid = os.fork()
+    if pid == 0:
+        try:
+            shared["x"] = "of the child"
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    shared["y"] = 2
+
+    assert cache["y"] == 2
+    cache["z"] = 3
+    assert shared["z"] == 3

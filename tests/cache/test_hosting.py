@@ -1,0 +1,225 @@
+"""All processes of a host are one peer, and remain it when the one that publishes ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import gossamer
+from gossamer.cache.places import place_of
+
+PROGRAM = """
+import gossamer, os, sys
+hosted = gossamer.host({name!r}, port={port}, timeout=20)
+"""
+WRITER = """
+print(json.dumps({"peer": hosted.mesh is not None}), flush=True)
+number, began = 0, time.monotonic()
+while True:
+    asked = time.monotonic()
+    hosted[(os.getpid(), number)] = number
+    print(json.dumps([number, time.monotonic() - asked]), flush=True)
+    number += 1
+"""
+
+
+class Process:
+    """A program that has `hosted`."""
+
+    def __init__(self, start: str, program: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", start + "import json, time\n" + program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.pid = self._process.pid
+
+    def says(self) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, "it has ended"
+        return json.loads(line)
+
+    def rest(self) -> list[Any]:
+        """What it said until it was killed."""
+        assert self._process.stdout is not None
+        return [json.loads(line) for line in self._process.stdout if line.endswith("\n")]
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def end(self) -> int:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            return self._process.wait(20)
+        finally:
+            self.kill()
+            self._process.stdout.close()
+
+
+@pytest.fixture
+def process(mesh_name: str, mesh_port: int) -> Iterator[Callable[[str], Process]]:
+    started: list[Process] = []
+
+    def start(program: str) -> Process:
+        one = Process(PROGRAM.format(name=mesh_name, port=mesh_port), program)
+        started.append(one)
+        return one
+
+    yield start
+    for one in started:
+        one.kill()
+        one.end()
+
+
+@pytest.fixture
+def host(mesh_name: str, mesh_port: int, options: Any) -> Iterator[Callable[[], gossamer.Hosted]]:
+    opened: list[gossamer.Hosted] = []
+
+    def host() -> gossamer.Hosted:
+        opened.append(gossamer.host(mesh_name, port=mesh_port, options=options, timeout=20))
+        return opened[-1]
+
+    yield host
+    for one in opened:
+        one.close()
+
+
+WAIT = "sys.stdin.read()\nhosted.close()\n"
+
+
+def test_who_is_alone_is_the_peer(host):
+    hosted = host()
+    hosted["x"] = 1
+
+    assert hosted.mesh is not None
+    assert hosted.mesh["x"] == hosted["x"] == 1
+
+
+def test_of_many_processes_one_is_the_peer_and_all_share_one_state(process, host):
+    others = [process("print(json.dumps(hosted.mesh is not None), flush=True)\n" + WAIT) for _ in range(4)]
+    peers = [one.says() for one in others]
+    hosted = host()
+    hosted["x"] = 1
+
+    assert sum(peers) == 1
+    assert hosted.mesh is None
+    assert [one.end() for one in others] == [0] * 4
+
+
+def test_when_the_peer_is_killed_another_goes_on_and_no_write_that_returned_is_lost(process, host, eventually):
+    first = process(WRITER)
+    assert first.says() == {"peer": True}
+    hosted = host()
+    told: dict[Any, Any] = {}
+    hosted.on("*", lambda change: told.__setitem__(change.key, change.new))
+    hosted.wait(lambda cache: len(cache) > 50, timeout=20)
+
+    first.kill()
+    hosted["after"] = True
+
+    written = {(first.pid, number): number for number, _ in first.rest()}
+    assert len(written) >= 50
+    eventually(lambda: hosted.mesh is not None)  # it publishes before it has found its peers
+    assert written.items() <= hosted.read().items()
+    eventually(lambda: "after" in told)
+
+
+def test_the_next_peer_knows_what_the_dead_one_knew_and_others_agree_with_it(process, host, join, eventually, caplog):
+    outside = join("outside", options=gossamer.Options(beacon_interval_s=0.2))
+    first = process("hosted['a'] = 1\nhosted['b'] = 2\ndel hosted['a']\nprint(1, flush=True)\n" + WAIT)
+    first.says()
+    hosted = host()
+    outside.wait(lambda mesh: "b" in mesh, timeout=20)
+
+    first.kill()
+    hosted["c"] = 3
+    outside["d"] = 4
+
+    eventually(lambda: outside.snapshot() == hosted.read() == {"b": 2, "c": 3, "d": 4})
+    assert caplog.text == ""
+
+
+def test_a_peer_that_ends_in_order_hands_everything_over(process, host, eventually):
+    first = process("hosted['x'] = 1\nprint(1, flush=True)\n" + WAIT)
+    first.says()
+    hosted = host()
+    assert hosted.mesh is None
+
+    assert first.end() == 0
+    hosted["y"] = 2
+
+    assert hosted.read() == {"x": 1, "y": 2}
+    eventually(lambda: hosted.mesh is not None)
+
+
+def test_when_the_last_has_closed_nothing_is_left(host, mesh_name):
+    hosted = host()
+    hosted["x"] = 1
+    hosted.close()
+    hosted.close()
+
+    assert [path.name for path in place_of(mesh_name).files() if path.exists() and path.suffix != ".lock"] == []
+    assert "x" not in host()
+
+
+def test_a_server_that_forks_its_workers_has_one_peer(host):
+    hosted = host()
+    hosted["opened"] = True
+    pids = []
+    for number in range(4):
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                hosted[f"worker {number}"] = hosted["opened"]
+                code = 0 if hosted.mesh is None else 2
+            finally:
+                os._exit(code)
+        pids.append(pid)
+
+    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * 4
+    assert len(hosted) == 5
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_of_two_hundred_peers_that_are_killed_under_load_no_write_is_lost(process, host, mesh_name):
+    rng = random.Random(1)
+    keeper = process("print(1, flush=True)\n" + WAIT)
+    keeper.says()
+    workers = [process(WRITER) for _ in range(2)]
+    for one in workers:
+        one.says()
+    lost, waits = [], []
+    survivors = [keeper]
+    for _ in range(200):
+        for one in workers:
+            for _ in range(rng.randrange(5, 30)):
+                waits.append(one.says()[1])
+        victim = workers.pop(rng.randrange(len(workers)))
+        victim.kill()
+        said = victim.rest()
+        newcomer = process(WRITER)
+        newcomer.says()
+        workers.append(newcomer)
+        state = gossamer.attach(mesh_name, timeout=20)
+        lost += [number for number, _ in said if (victim.pid, number) not in state]
+        state.close()
+        victim.end()
+
+    waits.sort()
+    assert lost == []
+    assert waits[len(waits) * 99 // 100] < 1
+    assert survivors
