@@ -23,7 +23,7 @@ import gossamer
 
 from ...errors import ConfigurationError
 
-logger = logging.getLogger("gossamer.rpyc_mem")
+logger = logging.getLogger("gossamer.compat.rpyc_mem")
 
 _SETTLES_WITHIN_S: Final = 1.0
 """How long giving a lock back waits for others to confirm what was written under it."""
