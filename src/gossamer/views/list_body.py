@@ -118,6 +118,8 @@ class ListBody:
     def _catch_up(self) -> None:
         """Put much that has changed right before the lock is taken; little is put right under it."""
         for _ in range(_ROUNDS_MAX):
+            if not self._is_far_behind():  # without the lock: what is marked right now is little
+                return
             with self._space.lock:
                 if not self._is_far_behind():
                     return
