@@ -32,7 +32,6 @@ __all__ = ["GONE", "UNREADABLE", "Decision", "Item", "Placed", "Reader", "Row", 
 
 logger = logging.getLogger("gossamer.objects")
 
-
 Row = tuple[Any, Any]
 """A part and its value, or GONE."""
 Decision = Callable[[Rows], Iterable[Row] | None]
