@@ -137,3 +137,58 @@ def test_a_large_list_comes_whole_to_one_who_joins(join):
 
     assert south.wait(lambda mesh: len(mesh.shared_list("log")) == 50_000, timeout=20)
     assert south.shared_list("log") == list(range(50_000))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_what_is_within_a_dict_survives_forks_and_merges_with_what_others_do_there(join, script):
+    peer = join("peer")
+    peer.object("it", lambda: {"list": [], "n": 0})
+    program = script(
+        FORK
+        + """
+mesh = join("parent")
+it = mesh.object("it", lambda: {"list": [], "n": 0})
+within = it["list"]
+children = []
+for _ in range(2):
+    child = os.fork()
+    within.append(os.getpid())
+    it.add("n", 10)
+    if not child:
+        mesh.settled(timeout=5, peers=["peer"])
+        sys.exit()
+    children.append(child)
+for child in children: ends(child)
+mesh.wait(lambda m: it["n"] == 41 and len(within) == 5, timeout=10)
+say(set(within) == {os.getpid(), *children, "peer"})
+"""
+    )
+    peer.objects["it"]["list"].append("peer")
+    peer.objects["it"].add("n")
+
+    assert program.says() == "True"
+    assert peer.wait(lambda mesh: mesh.objects["it"]["n"] == 41 and len(mesh.objects["it"]["list"]) == 5, timeout=5)
+    assert program.ends(within_s=5) == 0
+    assert program.errors() == ""
+
+
+async def test_what_is_within_a_dict_is_the_same_in_trio(open_mesh):
+    loop, told = threading.get_ident(), []
+    async with open_mesh("north") as north, open_mesh("south") as south:
+        it = north.object("it", lambda: {"list": [1]})
+        it.on_change(lambda who, _, new: told.append((who is it, new, threading.get_ident())))
+        with trio.fail_after(5):
+            await south.wait(lambda mesh: "it" in mesh.objects)
+            south.objects["it"]["list"].append(2)
+            await north.wait(lambda _: told and it["list"] == [1, 2])
+
+    assert told == [(True, {"list": [1, 2]}, loop)]
+
+
+def test_what_is_within_a_dict_is_the_same_in_asyncio(run, enter):
+    async def main():
+        async with enter("north") as north, enter("south") as south:
+            north.object("it", lambda: {"list": [1]})["list"].append(2)
+            return await south.wait(lambda mesh: "it" in mesh.objects and gossamer.plain(mesh.objects["it"]["list"]), 5)
+
+    assert run(main()) == [1, 2]

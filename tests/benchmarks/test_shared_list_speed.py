@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from threading import Thread
 from time import perf_counter
 from typing import Any
 
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.benchmark
 
 FEW, MANY = 1_000, 100_000
 BLOCK = 500
+PAUSE_S = 0.0005
 
 
 def test_appending_beside_a_plain_list_and_to_a_long_list_beside_a_short_one(
@@ -71,6 +73,49 @@ def test_bytes_of_a_place_at_the_end_of_a_long_list(figures: Callable[..., None]
         dict.fromkeys(("place of the last of 100 k", "the same, two taking turns"), ("B", "B of the 100th", short)),
         take,
     )
+
+
+def test_who_writes_while_a_long_list_is_looked_at_for_the_first_time(
+    figures: Callable[..., None], mesh_port: int
+) -> None:
+    """Beside how long a write takes at worst while one thread counts, and looks at nothing."""
+
+    def take() -> dict[str, Reading]:
+        name = secrets.token_hex(4)
+        with gossamer.join(name, port=mesh_port) as north:
+            north.shared_list("long").extend(range(MANY))
+            with gossamer.join(name, port=mesh_port) as south:
+                south.wait(lambda _: north.peers, timeout=60)
+                north.settled(timeout=60)
+                idle_ms = longest_write_ms(south, lambda: sum(range(5_000_000)))
+                return {
+                    "write, at first look at 100 k": Reading(
+                        longest_write_ms(south, lambda: len(south.shared_list("long"))), idle_ms
+                    ),
+                    "write, as 100 k are read": Reading(
+                        longest_write_ms(south, lambda: south.shared_list("long").copy()), idle_ms
+                    ),
+                }
+
+    soon = Bound(50, 10, better="less")
+    figures(
+        dict.fromkeys(
+            ("write, at first look at 100 k", "write, as 100 k are read"), ("ms at worst", "ms beside a busy one", soon)
+        ),
+        take,
+    )
+
+
+def longest_write_ms(mesh: Any, look: Callable[[], object]) -> float:
+    """Return the longest that a write of this thread took while another looked."""
+    looker, longest_s = Thread(target=look), 0.0
+    looker.start()
+    while looker.is_alive():
+        began = perf_counter()
+        mesh["k"] = began
+        longest_s = max(longest_s, perf_counter() - began)
+        looker.join(PAUSE_S)
+    return max(0.001, 1000 * longest_s)
 
 
 def speeds(lists: dict[str, Any], use: Callable[[Any], object]) -> dict[str, float]:

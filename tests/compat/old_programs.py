@@ -18,7 +18,9 @@ PATIENCE_S = 20.0
 def with_imports_changed(source: str, library: str) -> str:
     """Return a program that imports `gossamer.compat` where it imported the library."""
     source = re.sub(rf"^import {library}$", f"from gossamer.compat import {library}", source, flags=re.MULTILINE)
-    return re.sub(rf"^from {library} import", f"from gossamer.compat.{library} import", source, flags=re.MULTILINE)
+    return re.sub(
+        rf"^from {library}((?:\.\w+)*) import", rf"from gossamer.compat.{library}\1 import", source, flags=re.MULTILINE
+    )
 
 
 class OldProgram:
@@ -27,7 +29,8 @@ class OldProgram:
     def __init__(self, directory: Path, port: int, name: str, *arguments: str, interactive: bool = False) -> None:
         directory.mkdir(exist_ok=True)
         path = directory / name
-        changed = with_imports_changed((PROGRAMS / name).read_text(), name.partition("_")[0])
+        library = "rpyc_mem" if name.startswith("rpyc_mem") else name.partition("_")[0]
+        changed = with_imports_changed((PROGRAMS / name).read_text(), library)
         path.write_text(changed)
         self._process = subprocess.Popen(
             [sys.executable, "-u", *(["-i"] if interactive else []), name, *arguments],
@@ -66,6 +69,12 @@ class OldProgram:
         while text not in (line := self.line()):
             pass
         return line
+
+    def enter(self, line: str = "") -> None:
+        """Type a line."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
 
     def interrupt(self) -> None:
         """Press Ctrl-C."""

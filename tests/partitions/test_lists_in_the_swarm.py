@@ -1,4 +1,4 @@
-"""Shared lists, and dicts leaf by leaf, in the random lives of the swarm."""
+"""Shared lists, and dicts leaf by leaf with what merges within them, in the random lives of the swarm."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from test_objects_in_the_swarm import Inhabitant, ObjectPlayer, no_one
 
 from gossamer.simulation.node import Node
 from gossamer.simulation.swarm import schedule_of
+from gossamer.views.nested import Nested
 from gossamer.views.shared_dict import SharedDict
 from gossamer.views.shared_list import SharedList
-from gossamer.views.spaces import LIST, OBJECT
+from gossamer.views.spaces import LIST
 
 LIVES = 40
 SLOW_LIVES = 200
@@ -25,12 +26,14 @@ class Librarian(Inhabitant):
         super().__init__(node)
         self.made: set[Any] = set()
         self.deleted: set[Any] = set()
+        self.noted: set[Any] = set()
+        self.added = 0
 
     def list(self) -> SharedList:
         return self.mapping._spaces.kept(LIST, "l", lambda space, name: SharedList(space, name, no_one, no_one))
 
     def dict(self) -> SharedDict:
-        return SharedDict(self.mapping._space(OBJECT), ("object", "d", b""), (), lambda within: within)
+        return SharedDict(self.mapping, ("object", "d", b""), (), lambda within: within)
 
     def live_on(self, key: str, value: int) -> None:
         shared = self.list()
@@ -57,6 +60,18 @@ class Librarian(Inhabitant):
             within.setdefault(key, {})
             if isinstance(within.get(key), SharedDict):
                 within[key][value % 3] = value
+        self.live_on_within(within, key, value)
+
+    def live_on_within(self, within: SharedDict, key: str, value: int) -> None:
+        """Change what merges within the dict."""
+        log, tags = within.setdefault("log", []), within.setdefault("tags", {"first"})
+        if isinstance(log, Nested):
+            self.noted.add(title := (self.mapping._name, id(self), len(self.noted)))
+            log.merging().append(title)
+        if isinstance(tags, Nested):
+            tags.merging().add(key) if value % 3 else tags.merging().discard(key)
+        within.add("n", 1 + value % 3)
+        self.added += 1 + value % 3
 
 
 class LibraryPlayer(ObjectPlayer):
@@ -92,4 +107,9 @@ def test_in_every_life_all_agree_on_one_order_and_what_the_living_added_is_there
         assert lists == [lists[0]] * len(lists), seed
         assert len(left) == len(set(left)), seed
         assert sure <= set(left) <= made, seed
-        assert all(each.dict() == there[0].dict() for each in there), seed
+        assert all(each.dict().snapshot() == there[0].dict().snapshot() for each in there), seed
+        noted = list(there[0].dict()["log"].value()) if any(each.noted for each in there) else []
+        assert set().union(*(each.noted for each in there)) <= set(noted), seed
+        assert len(noted) == len(set(noted)), seed
+        count = there[0].dict().get("n", 0)
+        assert sum(each.added for each in there) <= count <= sum(each.added for each in ever), seed

@@ -7,14 +7,14 @@ the tasks that were started inside it for as long as it is open.
 from __future__ import annotations
 
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..crdt.writes import Key
 from ..protocol.ledger import Ledger
 from .drafts import Drafts
 
 if TYPE_CHECKING:
-    from .space import Decision, Space
+    from .space import WideDecision
 
 Row = tuple[bytes | None, int]
 """What a batch holds for a key: the encoded value, or None to delete it, and its flags."""
@@ -39,12 +39,12 @@ class Batch:
                 self._rows[key] = row
             return not self._taken
 
-    def draft(self, space: Space, name: Any, decide: Decision, ttl: float | None) -> bool:
-        """Collect a change of an object; return whether there was still time."""
+    def draft(self, decide: WideDecision) -> bool:
+        """Collect a change of objects; return whether there was still time."""
         with self._ledger.lock:
             if not self._taken:
                 self.drafts = self.drafts or Drafts()
-                self.drafts.enter(space, name, decide, ttl)
+                self.drafts.enter(decide)
             return not self._taken
 
     def get(self, key: object) -> Row | None:

@@ -27,7 +27,7 @@ class Counter(ActsAsItsValue, Observable):
     def __init__(
         self,
         space: Space,
-        name: str,
+        name: Any,
         gone_of: Callable[[set[bytes]], set[bytes]],
         subscribe: Callable[..., None],
         unsubscribe: Callable[..., None],
@@ -39,7 +39,7 @@ class Counter(ActsAsItsValue, Observable):
         self._subscribe_to, self._unsubscribe_from = subscribe, unsubscribe
 
     @property
-    def name(self) -> str:
+    def name(self) -> Any:
         """Its name."""
         return self._name
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .rows import OverlaidRows, Rows
 
 if TYPE_CHECKING:
-    from .space import Decision, Item, Space
+    from .space import Item, Space, WideDecision
 
 
 class Drafts:
@@ -22,15 +22,16 @@ class Drafts:
     __slots__ = ("_changes", "_written")
 
     def __init__(self) -> None:
-        self._changes: list[tuple[Space, Any, Decision, float | None]] = []
+        self._changes: list[WideDecision] = []
         self._written: dict[tuple[int, Any], dict[Any, Any]] = {}
 
-    def enter(self, space: Space, name: Any, decide: Decision, ttl: float | None) -> list[Item]:
+    def enter(self, decide: WideDecision) -> list[Item]:
         """Decide a change and keep it; return the rows that it writes.  What it raises is not kept."""
-        rows = dict(decide(self.rows(space, name)) or ())
-        items = [space.item(name, part, value, ttl) for part, value in rows.items()]
-        self._changes.append((space, name, decide, ttl))
-        self._written.setdefault((space.number, name), {}).update(rows)
+        placed = list(decide(self.rows))
+        items = [row.space.item(row.name, row.part, row.value, row.ttl) for row in placed]
+        self._changes.append(decide)
+        for row in placed:
+            self._written.setdefault((row.space.number, row.name), {})[row.part] = row.value
         return items
 
     def rows(self, space: Space, name: Any) -> Rows:
@@ -43,5 +44,5 @@ class Drafts:
         """Decide everything anew, over what is live now, and yield the rows to write, each key once."""
         anew, items = Drafts(), {}
         for change in self._changes:
-            items.update({item[0]: item for item in anew.enter(*change)})
+            items.update({item[0]: item for item in anew.enter(change)})
         yield from items.values()

@@ -8,14 +8,10 @@ find that they have filled one and the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
-from ..wire.values import FrozenDict, FrozenList, FrozenSet, encode_value
+from ..wire.values import FrozenDict, FrozenList, FrozenSet
 from .list_body import kept
-from .positions import WRITER_BYTES, run
-from .space import Row
 
 LIST: Final = "list"
 SET: Final = "set"
@@ -60,17 +56,3 @@ def marker_for(value: Any, generation: bytes) -> Marker:
     """Return the marker of an object that begins as `value`.  Raises UnsendableValue for what cannot travel."""
     kind = _KINDS.get(type(value), VALUE)
     return Marker(kind, generation, kept(value) if kind in (NUMBER, VALUE) else None)
-
-
-def first_elements(values: Iterable[Any]) -> list[Row]:
-    """Return the rows of a list that begins with `values`.
-
-    Places are made from what stands there, and from nothing else: so two who begin a list apart with equal
-    elements do not double them.
-    """
-    rows: list[Row] = []
-    for number, value in enumerate(values, 1):
-        writer = blake2b(encode_value(value), digest_size=WRITER_BYTES, person=b"gossamer list").digest()
-        [place] = run(rows[-1][0] if rows else None, None, writer, [number]) or [b""]
-        rows.append((place, kept(value)))
-    return rows

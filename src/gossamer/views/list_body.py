@@ -1,8 +1,10 @@
 """The rows of one list, in order: read as of one moment, and changed atomically.
 
-The order is kept from one use to the next.  Whatever is written, by whomever, only marks its
-element, under the ledger's lock; the next to look puts those elements right.  Inside
-`mesh.batch()`, what the batch wrote is put right in a copy.
+1. The order is kept from one use to the next.  Whatever is written, by whomever, only marks its
+   element, under the ledger's lock; the next to look puts those elements right.
+2. Many of them, as when a long list is looked at for the first time, are put right in a copy and without the
+   lock, so nobody who writes meanwhile waits; what was marked meanwhile is put right after.
+3. Inside `mesh.batch()`, what the batch wrote is put right in a copy.
 """
 
 from __future__ import annotations
@@ -21,6 +23,16 @@ from .space import Row, Space
 
 T = TypeVar("T")
 
+AT_ONCE: Final = 256
+"""So many elements are read, or put in order, under the lock."""
+
+_FEW: Final = 8
+_MOVES_AT_ONCE: Final = 1 << 23
+"""To put one element in order moves those behind it, a thousand in a microsecond or two."""
+
+_ROUNDS_MAX: Final = 3
+"""Whoever finds that as much has changed again is not kept from looking for ever."""
+
 _ROOMY_BYTES_MAX: Final = POSITION_BYTES_MAX // 4
 """Where a neighbourhood is laid out anew, places are at most so long: room for as many inserts again."""
 
@@ -32,13 +44,15 @@ class ListBody:
     """Thread-safe.  `_stale` are the parts that have changed since we looked; None for all of them."""
 
     def __init__(self, space: Space, name: Any) -> None:
-        _check_name(name)
+        check_name(name)
         self._space, self._name = space, name
         self._numbers = count(1)
         self._attends = False
         self._order = ListOrder()
         self._stale: set[Any] | None = None
         self._renewals = 0
+        self._missed: list[set[Any]] = []
+        """What was marked while somebody puts a copy right: a set for each."""
         self._draft: _Draft | None = None
 
     def attend(self) -> None:
@@ -50,15 +64,29 @@ class ListBody:
     def _note(self, parts: Sequence[Any]) -> None:
         if self._stale is not None:
             self._stale.update(parts)
+        for missed in self._missed:
+            missed.update(parts)
 
     def read(self, look: Callable[[ListOrder, Rows], T]) -> T:
         """Return `look(order, rows)`, as of one moment.
 
         It runs under the lock: quick, and using nothing of the mesh.
         """
+        self._catch_up()
         rows = self._space.rows(self._name)
         with self._space.lock:
             return look(self._ordered(rows), rows)
+
+    def elements(self, span: slice = slice(None)) -> tuple[list[bytes], list[Any]]:
+        """Return ids and values of the elements at these indexes, as of one moment.  Many are read without the lock."""
+        self._catch_up()
+        rows = self._space.rows(self._name)
+        with self._space.lock:
+            pairs = self._ordered(rows).pairs(span)
+            if len(pairs) <= AT_ONCE:
+                return [id_ for _, id_ in pairs], [rows[id_] for _, id_ in pairs]
+            rows = rows.frozen(pairs)
+        return [id_ for _, id_ in pairs], [rows[id_] for _, id_ in pairs]
 
     def change(self, decide: Callable[[ListOrder, Rows], Iterable[Row] | None]) -> None:
         """Write the rows that `decide(order, rows)` returns, atomically among threads.  It runs under the lock.
@@ -66,6 +94,7 @@ class ListBody:
         What it decides inside `mesh.batch()` stays decided, for places are each made once; but in a child that
         was forked meanwhile, which writes under a name of its own, it is decided again.
         """
+        self._catch_up()
         made: tuple[bytes, list[Row]] | None = None
 
         def decide_once(rows: Rows) -> list[Row]:
@@ -83,6 +112,39 @@ class ListBody:
         except BaseException:
             self._draft = None  # it may hold what was then refused
             raise
+
+    # -- the order: without the lock ------------------------------------------------------------
+
+    def _catch_up(self) -> None:
+        """Put much that has changed right before the lock is taken; little is put right under it."""
+        for _ in range(_ROUNDS_MAX):
+            if not self._is_far_behind():  # without the lock: what is marked right now is little
+                return
+            with self._space.lock:
+                if not self._is_far_behind():
+                    return
+                first, missed = self._stale is None, set[Any]()
+                stale = set(self._stale or ())
+                order = ListOrder() if first else self._order.copy()
+                rows = self._space.live_rows(self._name).frozen()
+                renewals = self._renewals
+                self._missed = [*self._missed, missed]
+            caught_up = False
+            try:
+                order.renew(rows if first else stale, rows)
+                caught_up = True
+            finally:
+                with self._space.lock:
+                    self._missed = [other for other in self._missed if other is not missed]
+                    if caught_up and self._renewals == renewals:  # else another was faster
+                        self._order, self._stale = order, missed
+                        self._renewals += 1
+
+    def _is_far_behind(self) -> bool:
+        stale = self._stale
+        if stale is None:
+            return self._attends
+        return len(stale) > AT_ONCE or (len(stale) > _FEW and len(stale) * len(self._order) > _MOVES_AT_ONCE)
 
     # -- the order: under the lock --------------------------------------------------------------
 
@@ -155,8 +217,8 @@ def kept(value: Any) -> Any:
     return value if type(value) in IMMUTABLE_TYPES else decode_value(encode_value(value))
 
 
-def _check_name(name: Any) -> None:
-    """Refuse a name that would leave no room for a place beside it."""
+def check_name(name: Any) -> None:
+    """Raise InvalidKey for a name that would leave no room for a place beside it."""
     try:
         checked_key((name, (bytes(POSITION_BYTES_MAX),)))
     except InvalidKey as error:

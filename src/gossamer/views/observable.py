@@ -34,6 +34,10 @@ class Observable(ShownAsLine, ABC):
     def _unsubscribe(self, fn: Callable[..., Any]) -> None:
         """Undo one `_subscribe` of `fn`; do nothing if there was none."""
 
+    def _it(self) -> Any:
+        """Return what listeners are told has changed."""
+        return self
+
     def on_change(self, fn: Any = None, *, value_only: bool = False, no_args: bool = False) -> Any:
         """Call `fn(it, old, new)` when the value has changed; `fn(new)` if `value_only`, `fn()` if `no_args`.
 
@@ -48,7 +52,7 @@ class Observable(ShownAsLine, ABC):
             nonlocal last, called
             old, last, called = last, self.value, True
             if last is not old and last != old:
-                tell(fn, self, old, last, value_only, no_args)
+                tell(fn, self._it(), old, last, value_only, no_args)
 
         self._subscribe(fn, call)
         if not called:  # what changed before anybody listened is no news

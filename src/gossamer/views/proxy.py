@@ -18,15 +18,16 @@ from contextvars import ContextVar
 from typing import Any
 
 from ..errors import FrozenValue
-from ..wire.values import FrozenDict
 from .counter import Counter
 from .dict_like import DictLike
 from .list_like import ListLike
 from .operators import ActsAsItsValue
 from .protocols import ALONE, NOT_IN_PLACE, ON_EITHER_SIDE, WITH_ANOTHER, has
-from .reached import PLAIN, Held, merging_of, method_of, value_of
+from .reached import PLAIN, Held, kind_of, merging_of, method_of, value_of
 from .shared_dict import SharedDict
+from .shared_object import SharedObject
 from .shared_set import SharedSet
+from .watched import Watched
 
 _open: ContextVar[tuple[AbstractContextManager[None], ...]] = ContextVar("batches of proxies", default=())
 
@@ -39,10 +40,11 @@ class Proxy:
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        kind = type(_value(self))
-        return PLAIN.get(kind, kind)
+        return kind_of(self._held)
 
     def __getattr__(self, name: str) -> Any:
+        if name in ("on_change", "off"):
+            return getattr(Watched(self._held, self), name)
         method = method_of(merging_of(self._held), name)
         if method is None:
             return getattr(_value(self), name)
@@ -109,7 +111,8 @@ def plain(value: Any) -> Any:
     """Return the value of what stands for one - an object, a shared list, a set, a counter, a cell - else itself.
 
     Containers are plain copies that may be changed, those within them frozen ones.  For what wants exact types:
-    `json.dumps(data, default=gossamer.plain)`.  O(size).
+    `json.dumps(data, default=gossamer.plain)`.  O(size).  A class of yours that stands for a value says which by a
+    method `_plain_`.
     """
     if issubclass(type(value), Proxy):
         value = _value(value)
@@ -119,13 +122,15 @@ def plain(value: Any) -> Any:
         return value.snapshot()
     if isinstance(value, ListLike | DictLike):
         return value.copy()
-    return value.value if isinstance(value, ActsAsItsValue) else value
+    if isinstance(value, ActsAsItsValue):
+        return value.value
+    stands_for = getattr(type(value), "_plain_", None)
+    return value if stands_for is None else stands_for(value)
 
 
 def proxy_of(held: Held) -> Any:
-    """Return a proxy of an object, or of a dict within one."""
-    kind = FrozenDict if isinstance(held, SharedDict) else type(held.value())
-    proxy = object.__new__(_class_for(kind))
+    """Return a proxy of an object, or of a dict, a list or a set within one."""
+    proxy = object.__new__(_class_for(kind_of(held)))
     object.__setattr__(proxy, "_held", held)
     return proxy
 
@@ -215,7 +220,7 @@ def _in_place(name: str, fn: Callable[..., Any]) -> Callable[..., Any]:
         elif merging is not None:
             method = getattr(merging, name, None)
             return self if method is not None and method(other) is not NotImplemented else NotImplemented
-        assert not isinstance(held, SharedDict)
+        assert isinstance(held, SharedObject)
         held.assign(fn(_value(self), other))
         return self
 
@@ -224,7 +229,7 @@ def _in_place(name: str, fn: Callable[..., Any]) -> Callable[..., Any]:
 
 def _set_item(self: Proxy, key: Any, value: Any) -> None:
     merging: Any = merging_of(self._held)
-    if isinstance(merging, SharedDict) and issubclass(type(value), Proxy) and merging.child(key).is_at(value._held):
+    if isinstance(merging, SharedDict) and issubclass(type(value), Proxy) and merging.holds(key, value._held):
         return  # as after `it[key] |= ...`
     merging[key] = plain(value)
 

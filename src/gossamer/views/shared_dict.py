@@ -1,100 +1,147 @@
 """A dict that several peers change at once: one row for each leaf, so that who writes one leaf undoes no other.
 
-A row's part is the path to what it holds: *(value,)* for a leaf, *()* for a dict within the dict.  Whoever
-writes a leaf writes the dicts above it too, so a leaf that was written while another removed the
-dict around it stays, and so does that dict.  Of two who write one leaf, the later wins.
+Whoever writes a leaf writes the dicts above it too, so a leaf that was written while another removed the
+dict around it stays, and so does that dict.  Of two who write one leaf, the later wins; lists and sets within it
+merge.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidKey
-from ..wire.keys import checked_key
+from ..errors import ObjectGone
 from ..wire.values import freeze
+from .counter import Counter
 from .dict_like import DictLike
-from .list_body import kept
-from .rows import GONE, Rows
-from .space import Row, Space
+from .dict_rows import DICT, DictRows, Path, checked, may_be_key, row_at
+from .nested import Nested
+from .space import Placed, Reader, Rows, Space
 
-_DICT: tuple[()] = ()
-"""What the row of a dict within the dict holds."""
+if TYPE_CHECKING:
+    from .mapping import MeshMapping
 
 
 class SharedDict(DictLike[Any]):
-    """The dict at one path of an object.  Thread-safe.  Values other than dicts are read frozen, and assigned whole."""
+    """The dict at one path of an object.  Thread-safe.  Dicts, lists and sets in it are live, all else is frozen."""
 
-    def __init__(self, space: Space, name: Any, path: tuple[Any, ...], wrap: Callable[[SharedDict], Any]) -> None:
-        self._space, self._name, self._path, self._wrap = space, name, path, wrap
+    def __init__(
+        self, mapping: MeshMapping, name: Path, path: Path, wrap: Callable[[SharedDict | Nested], Any]
+    ) -> None:
+        self.rows = DictRows(mapping, name)
+        self._path, self._wrap = path, wrap
 
     def child(self, key: Any) -> SharedDict:
         """Return the dict that is, or would be, the value of a key."""
-        return SharedDict(self._space, self._name, (*self._path, key), self._wrap)
+        return SharedDict(self.rows.mapping, self.rows.name, (*self._path, key), self._wrap)
 
-    def is_at(self, other: object) -> bool:
-        """Whether both are the same dict."""
-        return isinstance(other, SharedDict) and (self._name, self._path) == (other._name, other._path)
+    def is_at(self, rows: DictRows, path: Path) -> bool:
+        """Whether this is what stands there."""
+        return (self.rows.name, self._path) == (rows.name, path) and self.rows.mapping is rows.mapping
+
+    def holds(self, key: Any, held: object) -> bool:
+        """Whether something is what stands under a key of this dict."""
+        return isinstance(held, SharedDict | Nested) and held.is_at(self.rows, (*self._path, key))
 
     @property
     def is_there(self) -> bool:
         """Whether nobody has removed it, or put something else there."""
-        return not self._path or _row(self._space.rows(self._name), self._path) == _DICT
+        return not self._path or row_at(self.rows.read(), self._path) == DICT
 
     @property
-    def where(self) -> str:
-        """The key of the object and the path within it, to be read by people."""
-        return f"the object {self._name[1]!r}" + "".join(f"[{key!r}]" for key in self._path)
+    def mesh(self) -> Any:
+        """The mesh that it is of."""
+        return self.rows.mapping
+
+    @property
+    def key(self) -> Any:
+        """The key of the object that it is, or is within."""
+        return self.rows.name[1]
+
+    def there(self) -> SharedDict:
+        """Return itself; raise ObjectGone if it is not there any more."""
+        if not self.is_there:
+            where = f"the object {self.key!r}" + "".join(f"[{key!r}]" for key in self._path)
+            raise ObjectGone(f"{where} holds no dict any more; look it up again")
+        return self
 
     def batch(self) -> AbstractContextManager[None]:
         """Return a batch of the mesh."""
-        return self._space.batch()
+        return self.rows.mapping.batch()
 
     # -- reading --------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> Any:
-        row = _row(self._space.rows(self._name), (*self._path, key)) if _may_be_key(key) else None
+        path = (*self._path, key)
+        row = row_at(self.rows.read(), path) if may_be_key(key) else None
         if row is None:
             raise KeyError(key)
-        return row[0] if row else self._wrap(self.child(key))
+        if not row:
+            return self._wrap(self.child(key))
+        if len(row) == 2:
+            return self._wrap(Nested(self.rows, path, row))
+        return self.rows.leaf(path, row, _now)
 
     def __contains__(self, key: object) -> bool:
-        return _may_be_key(key) and _row(self._space.rows(self._name), (*self._path, key)) is not None
+        return may_be_key(key) and row_at(self.rows.read(), (*self._path, key)) is not None
 
     def snapshot(self) -> dict[Any, Any]:
-        """Return a plain dict, as of one moment; dicts within it are frozen.  O(leaves of the object)."""
-        return {key: freeze(value) for key, value in _tree(self._space.rows(self._name), self._path).items()}
+        """Return a plain dict; dicts, lists and sets within it are frozen.  O(all that is in the object).
+
+        What others change meanwhile is in it or not, leaf by leaf.
+        """
+        return {key: freeze(value) for key, value in self.rows.tree(self._path, _now).items()}
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.snapshot())
+        depth, rows = len(self._path), self.rows.read()
+        parts = [part for part in rows if type(part) is tuple and len(part) == depth + 1 and part[:depth] == self._path]
+        return iter([part[-1] for part in parts if row_at(rows, part) is not None])
 
     def __reversed__(self) -> Iterator[Any]:
-        return iter(list(self.snapshot())[::-1])
+        return iter(list(self)[::-1])
 
     def __len__(self) -> int:
-        return len(self.snapshot())
+        return len(list(iter(self)))
 
     # -- writing --------------------------------------------------------------------------------
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        rows = written((*self._path, _checked(key)), value)
-        leaf = not isinstance(value, Mapping)
-        self._change(lambda held: [*_below(held, (*self._path, key), leaf), *self._above(), *rows])
+        self.update({checked(key): value})
 
     def update(self, other: Any = (), /, **kwargs: Any) -> None:
         """Put several keys, in one batch: all or nothing, everywhere."""
-        rows: dict[Any, Any] = {}
-        changed = dict(other, **kwargs)
-        for key, value in changed.items():
-            rows.update(written((*self._path, _checked(key)), value))
+        changed = {(*self._path, checked(key)): value for key, value in dict(other, **kwargs).items()}
+        rows = {path: self.rows.written(path, value) for path, value in changed.items()}
 
-        def decide(held: Rows) -> list[Row]:
-            leaves = {key: not isinstance(value, Mapping) for key, value in changed.items()}
-            replaced = [row for key, leaf in leaves.items() for row in _below(held, (*self._path, key), leaf)]
-            return [*replaced, *self._above(), *rows.items()]
+        def decide(read: Reader) -> Iterator[Placed]:
+            yield from self.rows.around(self._path)
+            for path, value in changed.items():
+                yield from self.rows.replaced(read, path, value, rows[path])
 
-        self._change(decide)
+        if rows:
+            self._change(decide)
+
+    def add(self, key: Any, amount: int | float = 1) -> None:
+        """Add to the number under a key, 0 if there is none, as a counter does: of two who add at once, both count.
+
+        (`it[key] += 1` reads and assigns, and of two who do that at once the later counts.)  A key that
+        another removes meanwhile stays removed.  Raises TypeError if something else is there.
+        """
+        path = (*self._path, checked(key))
+        name, gone_of = self.rows.within(path), mapping_gone_of(self.rows.mapping)
+        counter = Counter(self.rows.counters, name, gone_of, _elsewhere, _elsewhere)
+        with self.batch():
+            self._change(lambda read: self._number_at(read, path))
+            counter.add(amount)
+
+    def _number_at(self, read: Reader, path: Path) -> list[Placed]:
+        row = row_at(self.rows.read_by(read), path)
+        if row is None:
+            return [*self.rows.around(self._path), *self.rows.replaced(read, path, 0, self.rows.written(path, 0))]
+        if not row or type(row[0]) not in (int, float):
+            raise TypeError(f"only to a number can be added, and {path[-1]!r} holds none")
+        return self.rows.around(self._path)
 
     def __delitem__(self, key: Any) -> None:
         self.pop(key)
@@ -106,13 +153,13 @@ class SharedDict(DictLike[Any]):
         path = (*self._path, key)
         found: list[Any] = []
 
-        def decide(held: Rows) -> list[Row]:
-            row = _row(held, path)
+        def decide(read: Reader) -> Iterable[Placed]:
+            row = row_at(self.rows.read_by(read), path)
             if row is not None:
-                found[:] = [row[0] if row else freeze(_tree(held, path))]
-            return _below(held, path, leaf=True)
+                found[:] = [self.rows.value(path, row, read) if row else freeze(self.rows.tree(path, read))]
+            return self.rows.removed(read, path, leaf=True)
 
-        if _may_be_key(key):
+        if may_be_key(key):
             self._change(decide)
         if found or default:
             return [*found, *default][0]
@@ -129,21 +176,28 @@ class SharedDict(DictLike[Any]):
 
     def setdefault(self, key: Any, default: Any = None) -> Any:
         """Return the value of `key`; if it is absent, put `default` there first.  Atomic among threads."""
-        path = (*self._path, _checked(key))
-        rows = written(path, default)
-        self._change(lambda held: None if _row(held, path) is not None else [*self._above(), *rows])
+        path = (*self._path, checked(key))
+        rows = self.rows.written(path, default)
+
+        def decide(read: Reader) -> Iterable[Placed]:
+            if row_at(self.rows.read_by(read), path) is not None:
+                return []
+            return [*self.rows.around(self._path), *self.rows.replaced(read, path, default, rows)]
+
+        self._change(decide)
         return self[key]
 
     def clear(self) -> None:
         """Remove all keys that are seen here, in one batch."""
-        self._change(lambda held: [row for row in _below(held, self._path, leaf=False) if row[0] != self._path])
 
-    def _change(self, decide: Callable[[Rows], list[Row] | None]) -> None:
-        self._space.change(self._name, decide)
+        def decide(read: Reader) -> list[Placed]:
+            gone = self.rows.removed(read, self._path, leaf=False)
+            return [row for row in gone if (row.name, row.part) != (self.rows.name, self._path)]
 
-    def _above(self) -> list[Row]:
-        """Return the rows of the dict itself and of those around it, which outlive what others remove meanwhile."""
-        return [(self._path[: depth + 1], _DICT) for depth in range(len(self._path))]
+        self._change(decide)
+
+    def _change(self, decide: Callable[[Reader], Iterable[Placed]]) -> None:
+        self.rows.objects.change_many(decide)
 
     def __repr__(self) -> str:
         return repr(self.snapshot())
@@ -152,51 +206,14 @@ class SharedDict(DictLike[Any]):
         return dict, (self.snapshot(),)
 
 
-def written(path: tuple[Any, ...], value: Any) -> list[Row]:
-    """Return the rows that hold a value.  Raises InvalidKey or UnsendableValue for what cannot travel."""
-    if not isinstance(value, Mapping):
-        return [(path, (kept(value),))]
-    items = [row for key, item in value.items() for row in written((*path, _checked(key)), item)]
-    return [(path, _DICT), *items] if path else items
+def mapping_gone_of(mapping: Any) -> Callable[[set[bytes]], set[bytes]]:
+    """Return what a counter asks who has gone; a mapping without objects knows of nobody."""
+    return getattr(mapping, "_gone_origins", lambda origins: set())
 
 
-def _below(rows: Rows, path: tuple[Any, ...], leaf: bool) -> list[Row]:
-    """Return what removes a path and all that is under it.
-
-    Where a leaf is, and no dict is about to be, what may be under it is not seen, and is not looked for.
-    """
-    if leaf and _row(rows, path):
-        return [(path, GONE)]
-    return [(part, GONE) for part in rows if type(part) is tuple and part[: len(path)] == path]
+def _now(space: Space, name: Any) -> Rows:
+    return space.rows(name)
 
 
-def _row(rows: Rows, path: tuple[Any, ...]) -> Any:
-    """Return what a row holds; None if there is none, or what a stranger may have sent."""
-    row = rows.get(path)
-    return row if type(row) is tuple and len(row) < 2 else None
-
-
-def _tree(rows: Rows, root: tuple[Any, ...]) -> dict[Any, Any]:
-    """Return a dict of dicts.  A row whose parent is a leaf, as two can make apart, is not seen."""
-    dicts: dict[Any, dict[Any, Any]] = {root: {}}
-    depth = len(root)
-    parts = [part for part in rows if type(part) is tuple and len(part) > depth]
-    for part in sorted(parts, key=len):
-        parent, row = dicts.get(part[:-1]), _row(rows, part)
-        if parent is not None and row is not None:
-            parent[part[-1]] = row[0] if row else dicts.setdefault(part, {})
-    return dicts[root]
-
-
-def _may_be_key(key: object) -> bool:
-    hash(key)  # raises TypeError for what no dict takes
-    try:
-        checked_key(key)
-    except InvalidKey:
-        return False
-    return True
-
-
-def _checked(key: object) -> Any:
-    hash(key)
-    return checked_key(key)
+def _elsewhere(*_: Any) -> None:
+    """Who listens to what is within an object listens to the object: see `watched`."""

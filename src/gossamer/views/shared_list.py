@@ -61,7 +61,7 @@ class SharedList(ListLike, Observable):
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return self._body.read(lambda order, rows: [rows[id_] for id_ in order.ids(index)])
+            return self._body.elements(index)[1]
         where = as_index(index)
         return self._body.read(lambda order, rows: rows[_at(order, where)])
 
@@ -212,7 +212,7 @@ class SharedList(ListLike, Observable):
         self._body.change(decide)
 
     def _snapshot(self) -> tuple[list[bytes], list[Any]]:
-        return self._body.read(lambda order, rows: (order.ids(), [rows[id_] for id_ in order.ids()]))
+        return self._body.elements()
 
     # -- telling --------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ the last writer's counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..errors import ObjectGone
 from ..wire.values import FrozenDict, FrozenList, FrozenSet, freeze
 from .counter import Counter
-from .kinds import DICT, GONE, LIST, NUMBER, SET, VALUE, Marker, first_elements, marker_for, marker_of
+from .dict_rows import DictRows
+from .kinds import DICT, GONE, LIST, NUMBER, SET, VALUE, Marker, marker_for, marker_of
+from .list_start import first_elements
+from .nested import Nested
 from .rows import GONE as REMOVED
 from .rows import Rows
-from .shared_dict import SharedDict, written
+from .shared_dict import SharedDict
 from .shared_list import SharedList
 from .shared_set import SharedSet
-from .space import Row, Space
+from .space import Placed, Reader, Row, Space
 from .spaces import COUNTER as COUNTERS
 from .spaces import LIST as LISTS
 from .spaces import OBJECT as OBJECTS
@@ -40,7 +43,7 @@ class SharedObject:
 
     __slots__ = ("_mesh", "_wrap", "key")
 
-    def __init__(self, mesh: MeshWithObjects, key: Any, wrap: Callable[[SharedDict], Any]) -> None:
+    def __init__(self, mesh: MeshWithObjects, key: Any, wrap: Callable[[SharedDict | Nested], Any]) -> None:
         self.key = key
         self._mesh, self._wrap = mesh, wrap
 
@@ -78,8 +81,19 @@ class SharedObject:
             case "number":
                 return mesh._counter_of(name)
             case "dict":
-                return SharedDict(self._space, name, (), self._wrap)
+                return SharedDict(mesh, name, (), self._wrap)
         return None
+
+    @property
+    def mesh(self) -> MeshWithObjects:
+        """The mesh that it is of."""
+        return self._mesh
+
+    def kind(self) -> type:
+        """Return the type of its value.  O(1), but for a number, which may have become a float."""
+        marker = self.what()
+        kind = {LIST: list, SET: set, DICT: dict}.get(marker.kind)
+        return type(self.value(marker) if marker.kind == NUMBER else marker.value) if kind is None else kind
 
     def value(self, marker: Marker | None = None) -> Any:
         """Return its value, frozen, as of one moment.  O(its size)."""
@@ -155,15 +169,22 @@ class SharedObject:
         elif marker.kind == SET and type(value) in (set, FrozenSet):
             self._mesh._set_of(name).update(value)
         elif marker.kind == DICT and type(value) in (dict, FrozenDict):
-            self._space.write(name, written((), value))
+            rows = DictRows(self._mesh, name).written((), value)
+            self._space.change_many(lambda _: rows)
 
     def _clear(self) -> None:
         """Remove what is known of its content."""
         marker = self.marker
         if marker is not None and marker.kind != VALUE:
             name = ("object", self.key, marker.generation)
-            number = {LIST: LISTS, SET: SETS, NUMBER: COUNTERS, DICT: OBJECTS}[marker.kind]
-            self._mesh._space(number).change(name, lambda rows: [(part, REMOVED) for part in rows])
+            space = self._mesh._space({LIST: LISTS, SET: SETS, NUMBER: COUNTERS, DICT: OBJECTS}[marker.kind])
+            within = DictRows(self._mesh, name) if marker.kind == DICT else None
+            self._space.change_many(lambda read: self._content_removed(read, space, name, within))
+
+    def _content_removed(self, read: Reader, space: Space, name: Any, within: DictRows | None) -> Iterator[Placed]:
+        if within is not None:
+            yield from within.removed(read, (), leaf=False)
+        yield from (Placed(space, name, part, REMOVED) for part in read(space, name))
 
     def _known(self, rows: Rows) -> Marker | None:
         return marker_of(rows.get(None))

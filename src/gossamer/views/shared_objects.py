@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidKey
 from ..wire.keys import checked_key
 from .kinds import GONE, marker_of
+from .nested import Nested
 from .proxy import Proxy, plain, proxy_of
 from .shared_dict import SharedDict
 from .shared_object import SharedObject
@@ -97,5 +98,5 @@ def _is_of(value: Any, held: SharedObject) -> bool:
     return isinstance(other, SharedObject) and other.is_same(held)
 
 
-def _wrapped(nested: SharedDict) -> Any:
+def _wrapped(nested: SharedDict | Nested) -> Any:
     return proxy_of(nested)

@@ -26,7 +26,7 @@ class SharedSet(MutableSet[Any], Observable):
     def __init__(
         self,
         space: Space,
-        name: str,
+        name: Any,
         policy: Policy,
         subscribe: Callable[..., None],
         unsubscribe: Callable[..., None],
@@ -40,7 +40,7 @@ class SharedSet(MutableSet[Any], Observable):
         self._subscribe_to, self._unsubscribe_from = subscribe, unsubscribe
 
     @property
-    def name(self) -> str:
+    def name(self) -> Any:
         """Its name."""
         return self._name
 

@@ -15,9 +15,9 @@ write dict keys and rows of objects together, all or nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..crdt.writes import Held, Replaced, Write, expiry_meta, winner
 from ..errors import ValueTooLarge
@@ -28,14 +28,28 @@ from .rows import GONE, UNREADABLE, HeldRow, LiveRows, Rows
 if TYPE_CHECKING:
     from .mapping import MeshMapping
 
-__all__ = ["GONE", "UNREADABLE", "Decision", "Item", "Row", "Rows", "Space", "Watcher"]
+__all__ = ["GONE", "UNREADABLE", "Decision", "Item", "Placed", "Reader", "Row", "Rows", "Space", "Watcher"]
 
 logger = logging.getLogger("gossamer.objects")
-
 
 Row = tuple[Any, Any]
 """A part and its value, or GONE."""
 Decision = Callable[[Rows], Iterable[Row] | None]
+
+
+class Placed(NamedTuple):
+    """A row of some object, of any kind."""
+
+    space: Space
+    name: Any
+    part: Any
+    value: Any
+    ttl: float | None = None
+
+
+Reader = Callable[["Space", Any], Rows]
+"""Given a space and a name, the rows that an object has."""
+WideDecision = Callable[[Reader], Iterable[Placed]]
 Watcher = Callable[[Sequence[Any]], object]
 Item = tuple[SpaceKey, bytes | None, int]
 
@@ -44,7 +58,7 @@ class Space:
     """All objects of one kind in one mesh.  Thread-safe."""
 
     def __init__(self, mapping: MeshMapping, number: int) -> None:
-        """Call it under the ledger's lock; `index` the state before the lock is given back."""
+        """Before anybody else may use it, `index` the state, and tell it what was `replaced` meanwhile."""
         self.number = number
         self._mapping = mapping
         self._objects: dict[Any, dict[Any, HeldRow]] = {}
@@ -120,14 +134,33 @@ class Space:
         if not self._drafted(name, decide, ttl):
             self._write(self._decided(name, decide, ttl))
 
+    def change_many(self, decide: WideDecision) -> None:
+        """Write the rows, of objects of any kinds, that `decide(read)` returns; else as `change`, in one batch."""
+        self.origin()
+        self._mapping._lapse()
+        if not self._entered(decide):
+            self._write(self._decided_many(decide))
+
     def _drafted(self, name: Any, decide: Decision, ttl: float | None) -> bool:
         """Enter a change into the batch of this thread or task; return whether there was one."""
+        return bool(self._mapping._detour) and self._entered(
+            lambda read: [
+                Placed(self, name, part, value, ttl) for part, value in dict(decide(read(self, name)) or ()).items()
+            ]
+        )
+
+    def _entered(self, decide: WideDecision) -> bool:
         mapping = self._mapping
         if not mapping._detour:
             return False
         mapping._before_use()
         batch = mapping._batches.current()
-        return batch is not None and batch.draft(self, name, decide, ttl)
+        return batch is not None and batch.draft(decide)
+
+    def _decided_many(self, decide: WideDecision) -> Iterator[Item]:
+        placed = list(decide(lambda space, name: space.live_rows(name)))
+        items = (row.space.item(row.name, row.part, row.value, row.ttl) for row in placed)
+        yield from {item[0]: item for item in items}.values()
 
     def _decided(self, name: Any, decide: Decision, ttl: float | None) -> Iterator[Item]:
         """Decide when the ledger asks for the first row: under its lock."""
@@ -171,12 +204,22 @@ class Space:
             if left:
                 self._watchers[name] = left
 
-    # -- the index: all under the lock ------------------------------------------------------------
+    # -- the index: under the lock, but for `index` ------------------------------------------------------------
 
-    def index(self) -> None:
-        """Look through the whole state for rows of this kind, once."""
-        rows = [(key, held) for key, held in self._mapping._live.items() if type(key) is SpaceKey]
-        self.replaced([Replaced(key, None, held) for key, held in rows if key.space == self.number])
+    def index(self, live: Mapping[Any, Held]) -> None:
+        """Look through a state for rows of this kind, once.  Without the lock: nobody else knows of this space yet."""
+        now_ms = self._mapping._seen_ms()
+        for key, held in live.items():
+            if type(key) is SpaceKey and key.space == self.number:
+                self._place(key, held, now_ms)
+
+    def _place(self, key: SpaceKey, held: Held, now_ms: int) -> tuple[Any, Any] | None:
+        """Enter a row; return its name and part, None if it is none."""
+        if type(key.key) is not tuple or len(key.key) != 2:
+            return None
+        name, part = key.key
+        self._enter(name, part, winner(held, now_ms), held)
+        return name, part
 
     def replaced(self, replaced: Iterable[Replaced]) -> list[Any]:
         """Bring the index up to date; return the names of the objects that changed."""
@@ -184,10 +227,9 @@ class Space:
         changed: dict[Any, list[Any]] = {}
         for key, _, after in replaced:
             assert type(key) is SpaceKey
-            if type(key.key) is tuple and len(key.key) == 2:
-                name, part = key.key
-                changed.setdefault(name, []).append(part)
-                self._enter(name, part, winner(after, now_ms), after)
+            placed = self._place(key, after, now_ms)
+            if placed is not None:
+                changed.setdefault(placed[0], []).append(placed[1])
         for name, parts in changed.items():
             for fn in self._watchers.get(name, ()):
                 self._tell(fn, parts)

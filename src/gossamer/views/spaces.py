@@ -39,28 +39,42 @@ Kept = TypeVar("Kept", bound=Attentive)
 class Spaces:
     """The spaces of one mesh that are in use.  But for `space`, all is called under the ledger's lock."""
 
-    __slots__ = ("_kept", "_lapsed", "_mapping", "_used", "count")
+    __slots__ = ("_kept", "_lapsed", "_making", "_mapping", "_used", "count")
 
     def __init__(self, mapping: MeshMapping) -> None:
         self.count = sum(type(key) is SpaceKey for key in mapping._live)
         """How many keys of reserved spaces are live and not hidden by their expiry: `len` leaves these out."""
         self._mapping = mapping
         self._used: dict[int, Space] = {}
+        self._making: list[tuple[int, list[Replaced]]] = []
+        """What was replaced while a space is being made, in whichever thread, by the space's number."""
         self._kept: dict[tuple[int, Any], Any] = {}
         self._lapsed: set[SpaceKey] = set()
 
     def space(self, number: int) -> Space:
         """Return one space, made and indexed when it is first asked for: O(keys of the mesh) if any is reserved."""
         space = self._used.get(number)
-        if space is None:
+        return self._made(number) if space is None else space
+
+    def _made(self, number: int) -> Space:
+        """Make a space: its rows are looked for without the lock, and what changes meanwhile is put right after.
+
+        Two threads that make one at once both do that, and the first to finish is right.
+        """
+        making: tuple[int, list[Replaced]] = number, []
+        with self._mapping._ledger.lock:
+            live = self._mapping._live.copy() if self.count else {}
+            space = Space(self._mapping, number)
+            self._making.append(making)
+        try:
+            space.index(live)
+        finally:
             with self._mapping._ledger.lock:
-                space = self._used.get(number)
-                if space is None:
-                    space = Space(self._mapping, number)
-                    if self.count:
-                        space.index()
+                self._making = [other for other in self._making if other is not making]
+                if number not in self._used:
+                    space.replaced(making[1])
                     self._used[number] = space
-        return space
+        return self._used[number]
 
     def kept(self, number: int, name: Any, make: Callable[[Space, Any], Kept]) -> Kept:
         """Return the one object of this kind and name, made with `make(space, name)` when it is first asked for."""
@@ -82,7 +96,7 @@ class Spaces:
             self.count += (after is not None) - was_counted
             if key.space == OFFER:
                 self._mapping.offers.note(key.key, after is not None)
-        return self._index(rows) if rows and self._used else []
+        return self._index(rows) if rows and (self._used or self._making) else []
 
     def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]]) -> list[SpaceKey]:
         """Leave out what has just ceased to be seen; return the objects in use that this concerns."""
@@ -93,11 +107,16 @@ class Spaces:
                     self._lapsed.add(key)
                     self.count -= 1
                 rows.append(Replaced(key, None, held))
-        return self._index(rows) if rows and self._used else []
+        return self._index(rows) if rows and (self._used or self._making) else []
 
     def _index(self, rows: Sequence[Replaced]) -> list[SpaceKey]:
         changed = []
+        for number, missed in self._making:
+            missed += [row for row in rows if row.key.space == number]  # type: ignore[attr-defined]
         for number, space in self._used.items():
             own = [row for row in rows if row.key.space == number]  # type: ignore[attr-defined]
-            changed += [SpaceKey(number, (name,)) for name in space.replaced(own)] if own else []
+            for name in space.replaced(own) if own else ():
+                changed.append(SpaceKey(number, (name,)))
+                if type(name) is tuple and len(name) > 2 and name[0] == "object":  # of the content of an object
+                    changed.append(SpaceKey(OBJECT, ((name[1],),)))
         return changed
