@@ -19,10 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from gossamer.options import Options
 
 pytest_plugins = ["pytester"]  # which pytest takes from here alone; tests/contrib needs it
+
+settings.register_profile("default run", max_examples=50)
+settings.load_profile("default run")  # what Hypothesis tries by itself; where a law needs more, its test says so
 
 QUICK = Options(
     beacon_interval_s=0.2,

@@ -15,6 +15,8 @@ import pytest
 
 import displays
 
+pytestmark = pytest.mark.slow  # each starts programs of its own, as their users would
+
 HERE = Path(__file__).parent
 PATIENCE_S = 20.0
 with_windows = pytest.mark.skipif(bool(displays.why_not()), reason=displays.why_not())

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 import pytest
 from old_programs import OldProgram
 
+pytestmark = pytest.mark.slow  # each starts programs of its own, as their users would
+
 
 @pytest.fixture
 def start(tmp_path, mesh_port) -> Iterator[Callable[..., OldProgram]]:

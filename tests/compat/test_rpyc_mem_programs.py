@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each starts programs of its own, as their users would
+
 
 def test_the_readme_has_two_clients_share_a_list_over_a_service(program):
     service = program("service")

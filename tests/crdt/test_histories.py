@@ -159,7 +159,7 @@ class HonestWorld(RuleBasedStateMachine):
 
 
 HonestWorld.TestCase.settings = settings(
-    max_examples=100,
+    max_examples=50,
     stateful_step_count=40,
     deadline=None,
     database=None,

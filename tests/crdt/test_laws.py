@@ -22,7 +22,7 @@ from gossamer.crdt.waiting import Waiting
 from gossamer.crdt.writes import Batch, Write, each, expiry_meta, make_writes, pack, tops, winner
 
 laws = settings(
-    max_examples=80,
+    max_examples=40,
     deadline=None,
     database=None,
     derandomize=True,

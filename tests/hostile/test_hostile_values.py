@@ -125,20 +125,20 @@ def decode_or_refuse(data):
     use_in_every_way(value)
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(st.binary(max_size=30))
 @example(bytes.fromhex("d81cd818d81d00"))
 def test_any_bytes_are_a_value_or_malformed(data):
     decode_or_refuse(data)
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(crafted)
 def test_crafted_bytes_are_a_value_or_malformed(data):
     decode_or_refuse(data)
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(crafted, st.data())
 def test_damaged_bytes_are_a_value_or_malformed(data, draw):
     at = draw.draw(st.integers(0, len(data)))

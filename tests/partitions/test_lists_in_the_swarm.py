@@ -14,7 +14,7 @@ from gossamer.views.shared_dict import SharedDict
 from gossamer.views.shared_list import SharedList
 from gossamer.views.spaces import LIST
 
-LIVES = 40
+LIVES = 20
 SLOW_LIVES = 200
 LIVES_A_TEST = 20
 

@@ -17,9 +17,9 @@ from gossamer.simulation.schedule import NodePlan, Schedule, ScheduleError, Step
 from gossamer.simulation.shrinking import failure_of, shrink
 from gossamer.simulation.swarm import schedule_of
 
-LIVES = 1900
-"""With the 60 of `test_objects_in_the_swarm` and the 40 of `test_lists_in_the_swarm`, 2000 in the default run."""
-LIVES_A_TEST = 50
+LIVES = 1920
+"""With the 60 of `test_objects_in_the_swarm` and the 20 of `test_lists_in_the_swarm`, 2000 in the default run."""
+LIVES_A_TEST = 40
 
 
 def live(seeds):

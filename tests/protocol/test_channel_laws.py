@@ -134,7 +134,7 @@ class World:
             self.wires.settle()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(actions)
 def test_each_message_is_taken_once_and_only_what_a_dead_taker_held_is_taken_again(steps):
     world = World(WORK)
@@ -217,7 +217,7 @@ def test_a_receiver_that_closes_a_channel_gives_back_what_it_holds_and_remembers
     assert [delivered.number for delivered in wires.talkers[other].told(Delivered)] == [2]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(actions)
 def test_one_taker_gets_the_messages_of_each_sender_in_order(steps):
     world = World(WORK)
@@ -234,7 +234,7 @@ def test_one_taker_gets_the_messages_of_each_sender_in_order(steps):
         assert len(numbers) == len([1 for boot, _ in world.sent if boot == sender])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from(["post", "step", "cut", "join", "get", "give back"]), max_size=200), st.randoms())
 def test_a_subscriber_gets_each_message_once_and_in_order_though_its_stream_breaks(steps, rng):
     sender, subscriber = SENDERS[0], TAKERS[0]

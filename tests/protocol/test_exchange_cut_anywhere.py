@@ -12,7 +12,12 @@ KEYS = 1100
 VALUE_BYTES = 400
 """Of random bytes, which nothing deflates: each answer takes several messages."""
 ANSWER_BYTES = KEYS * VALUE_BYTES
-CUTS = [1, 150, 400, 1000, *range(20_000, ANSWER_BYTES, ANSWER_BYTES // 5)]
+CUTS = [
+    1,
+    1000,
+    ANSWER_BYTES // 2,
+    *(pytest.param(at, marks=pytest.mark.slow) for at in (150, 400, *range(20_000, ANSWER_BYTES, ANSWER_BYTES // 5))),
+]
 
 
 @pytest.fixture

@@ -205,7 +205,7 @@ class Writer:
 
 
 @given(STEPS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_closed_batches_follow_each_other_without_gaps_and_never_change(steps):
     writer = Writer()
 
@@ -213,7 +213,7 @@ def test_closed_batches_follow_each_other_without_gaps_and_never_change(steps):
 
 
 @given(STEPS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_whoever_applies_the_batches_holds_what_the_writer_holds(steps):
     writer, reader = Writer(), ledger_of(seed=2)
     writer.live(steps)
@@ -228,7 +228,7 @@ def test_whoever_applies_the_batches_holds_what_the_writer_holds(steps):
 
 
 @given(STEPS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_no_datagram_is_too_large_whatever_is_written(steps):
     writer = Writer()
     writer.live([*steps, ("send",)])
@@ -240,7 +240,7 @@ def test_no_datagram_is_too_large_whatever_is_written(steps):
 
 
 @given(STEPS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 def test_whatever_was_written_is_multicast_or_known_to_be_too_much_for_multicast(steps):
     writer = Writer()
     writer.live([*steps, ("send",)])

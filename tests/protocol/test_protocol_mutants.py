@@ -388,6 +388,7 @@ PROTECTED_BY: list[tuple[Mutant, Callable[[], None]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scene", dict.fromkeys(scene for _, scene in PROTECTED_BY), ids=lambda scene: scene.__name__)
 def test_with_every_rule_in_place_nothing_goes_wrong(scene):
     scene()

@@ -451,7 +451,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(st.lists(STEPS, max_size=40))
 def test_whoever_hears_whom_and_whoever_folds_what_every_step_that_was_heard_counts_once(steps):
     world = SimpleNamespace(copies=[Copy(str(number)) for number in range(PEERS)], runs=PEERS, total=0)

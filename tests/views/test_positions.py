@@ -85,7 +85,7 @@ def spans(merged: list[bytes], run_of: set[bytes]) -> int:
     return sum(1 for i, place in enumerate(merged) if place in run_of and (i == 0 or merged[i - 1] not in run_of))
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(
     SCRIPT,
     st.permutations(range(len(WRITERS))),

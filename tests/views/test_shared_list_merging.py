@@ -37,7 +37,7 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.lists(STEP, max_size=40))
 def test_all_end_in_one_order_with_every_element_once_and_none_that_was_seen_deleted(steps):
     copies, lists = peers()

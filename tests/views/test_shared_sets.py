@@ -313,7 +313,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(STEPS)
 def test_sets_agree_and_hold_what_somebody_added_that_no_remover_had_seen(steps):
     copies, seen, runs = [Copy(str(number)) for number in range(3)], [set(), set(), set()], 3
@@ -347,7 +347,7 @@ def test_sets_agree_and_hold_what_somebody_added_that_no_remover_had_seen(steps)
     assert [set_of(copy).snapshot() for copy in copies] == [expected] * 3
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["add", "discard", "pop", "|=", "&=", "-=", "^="]), st.sets(ELEMENTS))))
 @pytest.mark.parametrize("policy", ["add", "last"])
 def test_alone_it_is_what_a_plain_set_is(policy, steps):

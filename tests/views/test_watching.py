@@ -168,7 +168,7 @@ def test_a_conflated_change_that_ended_where_it_began_is_none(copy, mapping):
     assert watcher.read() == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     changes_max=st.integers(0, 6),
     steps=st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2) | st.none()) | st.just("read"), max_size=40),

@@ -16,6 +16,7 @@ TOLD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("story", "variant"), TOLD, ids=lambda item: getattr(item, "name", item) or "plain")
 def test_a_workload_is_told_as_a_scenario(story, variant):
     world = Simulation(0, size=story.nodes)
