@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from contextlib import nullcontext
 from pathlib import Path
@@ -40,7 +41,13 @@ def test_what_a_document_shows_happens(
     try:
         with displays.a_display() if needs_display else nullcontext() as display:
             monkeypatch.setenv("DISPLAY", display or "")
-            DocumentRunner(tmp_path, environment).run(blocks(path))
+            runner = DocumentRunner(tmp_path, environment)
+            try:
+                runner.run(blocks(path))
+            finally:
+                if needs_display:  # a window that is collected in another thread than Tk's ends the process
+                    runner.names.clear()
+                    gc.collect()
     finally:
         for mesh in list(_open.values()):
             mesh.close()
