@@ -62,6 +62,7 @@ def test_a_thousand_writes_of_distinct_keys_from_each_of_four_processes_reach_ev
     assert said == [digest(mesh)] * PROCESSES
 
 
+@pytest.mark.slow
 def test_a_thousand_writes_of_one_key_from_each_of_four_processes_end_in_one_value_and_silence(
     join, script, eventually
 ):

@@ -76,6 +76,7 @@ say(counter.value, tags == set(children), len(mesh))
     assert program.errors() == ""
 
 
+@pytest.mark.slow
 def test_what_a_program_counted_outlives_it(join, script):
     peer = join("peer")
     for _ in range(3):

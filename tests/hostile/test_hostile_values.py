@@ -138,6 +138,7 @@ def test_crafted_bytes_are_a_value_or_malformed(data):
     decode_or_refuse(data)
 
 
+@pytest.mark.slow
 @settings(max_examples=250)
 @given(crafted, st.data())
 def test_damaged_bytes_are_a_value_or_malformed(data, draw):

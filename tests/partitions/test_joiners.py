@@ -36,6 +36,7 @@ def test_a_late_joiner_catches_up_with_twenty_thousand_keys_while_writes_go_on(m
     assert len(mesh.state("late")) == 20_200
 
 
+@pytest.mark.slow
 def test_a_late_joiner_writes_before_it_has_caught_up(mesh_of):
     mesh = mesh_of("abc")
     fill(mesh, "a", 5000)

@@ -170,6 +170,7 @@ def test_everyone_who_heals_at_once_still_agrees_soon_and_at_bounded_cost():
 # -- manners ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_who_is_asked_by_too_many_says_so_and_they_come_again(listen):
     mesh = Simulation(0, options=Options(exchanges_max=1))
     mesh.add("server")

@@ -505,6 +505,7 @@ def test_a_huge_batch_of_the_user_is_in_no_batch_on_the_wire(rows, value_bytes):
     assert [(batch.after, batch.until) for batch in batches_in(datagram)] == [(rows + 1, rows + 2)]
 
 
+@pytest.mark.slow
 def test_a_huge_batch_of_the_user_reaches_everyone_whole():
     mesh = met()
     mesh.batch("a", {f"key/{number}": number for number in range(BATCH_ROWS_MAX + 1)})

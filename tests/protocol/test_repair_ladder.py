@@ -134,6 +134,7 @@ def test_each_try_waits_longer_than_the_one_before():
 # -- among real replicas ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_thirty_receivers_of_one_loss_send_few_requests():
     requests = []
     for seed in range(4):

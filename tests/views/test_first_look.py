@@ -180,6 +180,7 @@ def test_one_who_fails_to_put_it_in_order_harms_no_other(copy, long_list, monkey
     assert shared._body._missed == []
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.randoms(use_true_random=False), st.sampled_from([0, 1, SORTED_AT_ONCE, SORTED_AT_ONCE + 1, 30_000]))
 def test_many_are_sorted_in_short_steps(rng: random.Random, many):

@@ -123,6 +123,7 @@ def test_going_on_in_one_direction_costs_few_bytes_whoever_takes_turns(index, tu
     assert max(longest) <= max(longest[:50]) + 4
 
 
+@pytest.mark.slow
 def test_a_million_appends_take_thirteen_bytes_each():
     places = run(None, None, WRITERS[1], range(1, 1_000_001))
 
