@@ -16,7 +16,7 @@ import pytest
 import displays
 import gossamer
 
-pytestmark = pytest.mark.skipif(bool(displays.why_not()), reason=displays.why_not())
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(displays.why_not()), reason=displays.why_not())]
 
 if not displays.why_not():
     import tkinter

@@ -28,7 +28,18 @@ def is_run(block: Block) -> bool:
     return block.language in ("python", "pycon", "console", "toml")
 
 
-@pytest.mark.parametrize("path", [p for p in DOCUMENTS if any(map(is_run, blocks(p)))], ids=name_of)
+LONG = {"test-your-program-under-partition.md", "run-simulations.md"}
+"""These start test runs and simulations of their own."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[pytest.mark.slow] if path.name in LONG else [], id=name_of(path))
+        for path in DOCUMENTS
+        if any(map(is_run, blocks(path)))
+    ],
+)
 def test_what_a_document_shows_happens(
     path: Path, tmp_path: Path, mesh_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
