@@ -290,18 +290,3 @@ def test_what_was_got_is_consumed_though_whoever_got_it_closes_at_once(join, pat
 
     assert got == list(range(10))
     sender.drain(timeout=5)
-
-
-def test_a_subscriber_says_so_only_when_it_hears_or_its_first_message_would_count_as_heard(join):
-    mesh, may_go_on = join(), threading.Event()
-    mesh.in_loop(lambda: may_go_on.wait(10))  # its loop is busy
-
-    heard = mesh.channel("news", mode="subscribe").subscribe()
-    line = mesh._lines.line("news", "subscribe", 1)
-    announced_at_once = line.present("hear")
-    may_go_on.set()
-
-    assert announced_at_once == []
-    mesh.wait(lambda mesh: line.present("hear"), timeout=10)
-    mesh.channel("news", mode="subscribe").send("one")
-    assert heard.get(timeout=10) == "one"

@@ -99,6 +99,8 @@ class Line:
         self.check_open()
         if not self._is_receiving:
             self._is_receiving = True
+            if self.mode == "subscribe":
+                self.announce()
             self.host.in_loop(self._open_inlet)
 
     def want(self, errand: Errand) -> int:
@@ -196,11 +198,8 @@ class Line:
         return [boot for boot in self.host.offers.boots(role, self.name) if boot in there]
 
     def _open_inlet(self) -> None:
-        """Receive; and only then say so: what came before that would count as consumed."""
         if self.is_open:
             self.host.replica.inlets.open(self.channel)
-            if self.mode == "subscribe":
-                self.announce()
             self.look()
 
     def look(self) -> None:
