@@ -189,6 +189,7 @@ def test_what_is_within_a_dict_is_the_same_in_asyncio(run, enter):
     async def main():
         async with enter("north") as north, enter("south") as south:
             north.object("it", lambda: {"list": [1]})["list"].append(2)
-            return await south.wait(lambda mesh: "it" in mesh.objects and gossamer.plain(mesh.objects["it"]["list"]), 5)
+            await south.wait(lambda mesh: "it" in mesh.objects and len(mesh.objects["it"]["list"]) == 2, 5)
+            return gossamer.plain(south.objects["it"]["list"])
 
     assert run(main()) == [1, 2]
