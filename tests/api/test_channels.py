@@ -290,3 +290,18 @@ def test_what_was_got_is_consumed_though_whoever_got_it_closes_at_once(join, pat
 
     assert got == list(range(10))
     sender.drain(timeout=5)
+
+
+def test_a_subscriber_hears_before_it_says_so_or_its_first_message_would_count_as_consumed(join):
+    mesh, may_go_on = join(), threading.Event()
+    mesh.in_loop(lambda: may_go_on.wait(10))  # its loop is busy
+
+    heard = mesh.channel("news", mode="subscribe").subscribe()
+    line = mesh._lines.line("news", "subscribe", 1)
+    said, hears = line.present("hear"), mesh.replica.inlets.level(line.channel)[1]
+    may_go_on.set()
+
+    assert len(said) == 1
+    assert hears
+    mesh.channel("news", mode="subscribe").send("one")
+    assert heard.get(timeout=10) == "one"

@@ -54,9 +54,13 @@ class Inlets:
     # -- receiving ------------------------------------------------------------------------------
 
     def open(self, channel: Channel) -> None:
-        """Receive from `channel` from now on.  Again does nothing."""
+        """Receive from `channel` from now on.  Again does nothing.
+
+        From any thread, so that nobody hears of a subscriber before it hears: it takes the place of what the loop may
+        be walking through.  Of two threads at once one may be in vain; whoever opens does so again in the loop.
+        """
         if channel not in self._inlets:
-            self._inlets[channel] = _Inlet(consumed=self._closed.pop(channel, {}))
+            self._inlets = {**self._inlets, channel: _Inlet(consumed=self._closed.pop(channel, {}))}
 
     def close(self, channel: Channel) -> None:
         """Receive no more: what we hold is given back."""

@@ -99,7 +99,8 @@ class Line:
         self.check_open()
         if not self._is_receiving:
             self._is_receiving = True
-            if self.mode == "subscribe":
+            if self.mode == "subscribe":  # hearing first: what came before that would count as consumed
+                self.host.replica.inlets.open(self.channel)
                 self.announce()
             self.host.in_loop(self._open_inlet)
 
