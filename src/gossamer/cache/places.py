@@ -36,14 +36,9 @@ class Place:
         """Held by whoever publishes."""
         return self.directory / f"{self.stem}.lock"
 
-    @property
-    def users(self) -> Path:
-        """Held, shared, by everybody who may publish one day."""
-        return self.directory / f"{self.stem}.users"
-
     def files(self) -> tuple[Path, ...]:
         """Return all of them."""
-        return self.segment, self.socket, self.lock, self.users
+        return self.segment, self.socket, self.lock
 
 
 def place_of(name: str) -> Place:
