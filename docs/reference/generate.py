@@ -193,7 +193,10 @@ SHARED = {
 """What both meshes do.  Public names that are not here are for other rooms of the house, not for programs."""
 WAITING = ("changes", "wait", "settled", "close")
 EVENTS = ("emit", "on", "once", "off", "confirmed", "wait_for", "stream", "missed")
-CACHE = ["read", "set", "batch", "add", "emit", "wait", "on", "off", "version", "age_s", "close"]
+CACHE = [
+    *("read", "set", "insert", "replace", "touch", "discard", "batch", "add", "emit", "wait", "on", "off", "version"),
+    *("age_s", "close"),
+]
 OBJECTS: dict[type, tuple[str, ...]] = {
     gossamer.Counter: ("value", "add", "subtract", "reset", "on_change", "off", "name"),
     gossamer.SharedSet: ("value", "add", "update", "remove", "discard", "pop", "clear", "snapshot", "on_change", "off"),
@@ -268,7 +271,8 @@ def api_page() -> list[str]:
         lines += described_member(name, inspect.getattr_static(gossamer.Cache, name))
     lines += described_function(gossamer.host, "host", "##")
     lines += ["## Hosted", "", paragraph(inspect.getdoc(gossamer.Hosted) or ""), ""]
-    lines += described_member("mesh", inspect.getattr_static(gossamer.Hosted, "mesh"))
+    for name in ("mesh", "derived_key"):
+        lines += described_member(name, inspect.getattr_static(gossamer.Hosted, name))
     lines += ["## Scope", "", paragraph(inspect.getdoc(gossamer.Scope) or ""), ""]
     for cls, names in OBJECTS.items():
         lines += [f"## {cls.__name__}", "", paragraph(inspect.getdoc(cls) or ""), ""]

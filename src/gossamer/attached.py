@@ -9,26 +9,22 @@ Light: no loop, no thread until something is waited for, no socket to other mach
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from .attached_changes import Listening
+from .attached_writes import CacheWrites
 from .cache.bell import Bell
 from .cache.follower import Follower
 from .cache.layout import VERSION_AT
 from .cache.link import Link
 from .cache.places import place_of
 from .cache.reader import SharedReader
-from .cache.requests import Verb
-from .errors import ConfigurationError, MeshClosed, MeshTimeout, NoPublisher
+from .errors import ConfigurationError, MeshTimeout, NoPublisher
 from .settings import setting
 from .views.changes import Pattern
-from .views.dict_like import DictLike
-from .wire.keys import checked_key
-from .wire.values import decode_value, encode_value
+from .wire.values import decode_value
 
 TIMEOUT_S = 2.0
 T = TypeVar("T")
@@ -36,7 +32,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _ABSENT: Any = object()
 
 
-class Cache(DictLike[Any]):
+class Cache(CacheWrites):
     """What `gossamer.attach` returns: a dict that another process of this host publishes.  Thread-safe.
 
     Reads see the latest published state, values decoded once and frozen as those of a mesh.  A write
@@ -61,10 +57,7 @@ class Cache(DictLike[Any]):
                     ) from None
                 time.sleep(0.01)
         self._socket_path = place.socket
-        self._link = Link(place.socket, timeout_s)
-        self._batches: dict[int, dict[Any, tuple[bytes | None, float | None]]] = {}
-        """Thread -> what it has collected in its batch."""
-        self._closed = False
+        super().__init__(Link(place.socket, timeout_s))
         self._listening: Listening | None = None
 
     # -- reading ----------------------------------------------------------------------------------
@@ -121,111 +114,6 @@ class Cache(DictLike[Any]):
     def age_s(self) -> float:
         """How long ago the publisher last said that it lives, in seconds: above a second, it is stuck or gone."""
         return self._reader.age_s(time.monotonic_ns())
-
-    # -- writing ----------------------------------------------------------------------------------
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self._write(checked_key(key), encode_value(value), None, False)
-
-    def set(self, key: Any, value: Any, *, ttl: float | None = None, force: bool = False) -> None:
-        """Put `value`, as `cache[key] = value` does; with `ttl`, it ceases to be seen after so many seconds."""
-        if ttl is not None and not 0 < ttl < 1e9:
-            raise ConfigurationError(f"ttl is {ttl!r}; it must be a number of seconds above 0 and below 1e9")
-        self._write(checked_key(key), encode_value(value), ttl, force)
-
-    def _write(self, key: Any, value: bytes | None, ttl: float | None, force: bool) -> None:
-        batch = self._batch()
-        if batch is not None:
-            batch[key] = (value, ttl)
-            return
-        self._ask(Verb.WRITE, ((key, value, ttl),), force)
-
-    def __delitem__(self, key: Any) -> None:
-        self._pop(key)
-
-    def pop(self, key: Any, *default: Any) -> Any:
-        """Remove `key` and return its value, or `default`.  Of several processes, one gets it."""
-        if len(default) > 1:
-            raise TypeError(f"pop expected at most 2 arguments, got {1 + len(default)}")
-        try:
-            return self._pop(key)
-        except KeyError:
-            if default:
-                return default[0]
-            raise
-
-    def _pop(self, key: Any) -> Any:
-        if key not in self:
-            raise KeyError(key)
-        if self._batch() is not None:
-            found = self[key]
-            self._write(checked_key(key), None, None, False)
-            return found
-        data = self._ask(Verb.WRITE_IF, True, checked_key(key), None)
-        if data is None:
-            raise KeyError(key)
-        return decode_value(data)
-
-    def popitem(self) -> tuple[Any, Any]:
-        """Remove and return the (key, value) that was first seen last."""
-        for key in reversed(self):
-            with suppress(KeyError):  # another process was faster
-                return key, self._pop(key)
-        raise KeyError("popitem(): the mesh is empty")
-
-    def setdefault(self, key: Any, default: Any = None) -> Any:
-        """Return the value under `key`; put `default` there if there is none.  Of several processes, one does."""
-        if key in self:
-            return self[key]
-        checked, data = checked_key(key), encode_value(default)
-        if self._batch() is not None:
-            self._write(checked, data, None, False)
-            return decode_value(data)
-        seen = self._ask(Verb.WRITE_IF, False, checked, data)
-        return decode_value(data if seen is None else seen)
-
-    def clear(self) -> None:
-        """Delete every key, as one batch."""
-        self._ask(Verb.CLEAR)
-
-    def update(self, other: Any = (), /, **kwargs: Any) -> None:
-        """Put all items, in one batch: no process sees some of them without the others."""
-        with self.batch():
-            super().update(other, **kwargs)
-
-    def _batch(self) -> dict[Any, tuple[bytes | None, float | None]] | None:
-        return self._batches.get(threading.get_ident())
-
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        """Collect this thread's writes, and make them at the end, atomically for every process and peer.
-
-        Reads of keys inside see them.  A nested block joins the outer one.  An exception discards them all.
-        """
-        if self._batch() is not None:
-            yield
-            return
-        batch: dict[Any, tuple[bytes | None, float | None]] = {}
-        self._batches[threading.get_ident()] = batch
-        try:
-            yield
-        finally:
-            del self._batches[threading.get_ident()]
-        if batch:
-            self._ask(Verb.WRITE, tuple((key, value, ttl) for key, (value, ttl) in batch.items()), False)
-
-    def add(self, counter: str, by: int | float = 1) -> int | float:
-        """Add to the counter of this name (`mesh.counter`); return what it is then.  No step of anybody is lost."""
-        return self._ask(Verb.COUNT, counter, by)  # type: ignore[no-any-return]
-
-    def emit(self, name: str, *args: Any, sender: str = "", **kwargs: Any) -> None:
-        """Emit an event of the mesh: every handler of it is called, in every program."""
-        self._ask(Verb.EMIT, name, args, kwargs, sender)
-
-    def _ask(self, verb: Verb, *arguments: Any) -> Any:
-        if self._closed:
-            raise MeshClosed(f"this cache of {self.name!r} was closed; attach again")
-        return self._link.ask(verb, *arguments)
 
     # -- waiting ----------------------------------------------------------------------------------
 

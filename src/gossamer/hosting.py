@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from .attached import TIMEOUT_S, Cache
@@ -17,7 +18,7 @@ from .cache.host_lock import HostLock
 from .cache.link import Link
 from .cache.places import place_of
 from .cache.requests import Verb
-from .errors import AlreadyShared, GossamerError, NoPublisher
+from .errors import AlreadyShared, GossamerError, NoPublisher, SecretError
 from .forking import tell_of_forks
 from .settings import arguments_of
 
@@ -40,12 +41,28 @@ class Hosted(Cache):
         self._candidate = _Candidate(arguments)
         self._candidate.wait_until_somebody_publishes(timeout_s)
         super().__init__(arguments.name, timeout_s)
+        self._program_key: bytes | None = None
         tell_of_forks(self)
 
     @property
     def mesh(self) -> BlockingMesh | None:
         """The mesh, in the process that is the peer of this host; None in the others."""
         return self._candidate.mesh
+
+    def derived_key(self, purpose: str) -> bytes:
+        """Return 32 bytes that whoever has the secret of this mesh, and nobody else, derives for this purpose.
+
+        For what a program seals or signs itself.  A mesh without a secret has one of its host and user.  O(1) but
+        for the first time, when a passphrase is stretched (0.1 s).  Raises `SecretError` for an `insecure_lan` mesh.
+        """
+        if self._arguments.insecure_lan:
+            raise SecretError(
+                f"the mesh {self.name!r} is open to everybody (insecure_lan), so no key of it can be secret; "
+                "give it a secret: `gossamer keygen` makes one"
+            )
+        if self._program_key is None:
+            self._program_key = self._arguments.keys().program_key
+        return blake2b(purpose.encode(), key=self._program_key, digest_size=32, person=b"gossamer program").digest()
 
     def close(self) -> None:
         """Write, listen and publish no more: another process of this host takes over.  Again does nothing."""

@@ -21,7 +21,7 @@ from .cache.places import place_of
 from .cache.publisher import Publisher
 from .cache.requests import ATTACH_VERSION, CHANGED, Frames, Request, Verb, read_request, reply_frame
 from .cache.sockets import listening
-from .crdt.writes import FORCE, Delta, Held, Key, Replaced, expiry_meta
+from .crdt.writes import FORCE, Delta, Held, Key, Replaced, Write, expiry_meta
 from .errors import AlreadyShared, ConfigurationError, GossamerError, Malformed
 from .handle import MeshHandle
 from .net.gate import Gate, Guest
@@ -143,10 +143,10 @@ class Sharing:
             case (_, Verb.SUCCEED, ()):
                 self._heirs.add(guest)
                 return None
-            case (_, Verb.WRITE, (items, bool(force))):
-                return self._write(items, force)
-            case (_, Verb.WRITE_IF, (bool(visible), key, value)):
-                return self._write_if(visible, key, value)
+            case (_, Verb.WRITE, (tuple(rows),)):
+                return self._write(rows)
+            case (_, Verb.SWAP, (key, expected, value, ttl)):
+                return self._swap(key, expected, value, ttl)
             case (_, Verb.CLEAR, ()):
                 return self._handle.clear()
             case (_, Verb.EMIT, (str(name), tuple(args), dict(kwargs), str(sender))):
@@ -157,24 +157,36 @@ class Sharing:
                 return self._handle.counter(name).value
         raise Malformed(f"an attached process asked for {request.verb.name} with arguments that do not fit")
 
-    def _write(self, items: Sequence[Any], force: bool) -> None:
+    def _write(self, rows: Sequence[Any]) -> None:
         handle = self._handle
-        flags = FORCE if force else 0
-        rows = []
-        for key, value, ttl in items:
-            meta = flags if ttl is None else expiry_meta(flags, handle.seen_ms() + max(1, round(ttl * 1000)))
-            rows.append((checked_key(key), self._checked(key, value), meta))
-        handle._ledger.write_many(rows, handle.clock.wall_ms())
+        items = [
+            (checked_key(key), self._checked(key, value), self._meta(FORCE if force else 0, ttl))
+            for key, value, ttl, force in rows
+        ]
+        handle._ledger.write_many(items, handle.clock.wall_ms())
         self._is_unsent = True
 
-    def _write_if(self, visible: bool, key: Any, value: Any) -> bytes | None:
+    def _meta(self, flags: int, ttl: float | None) -> int:
+        return flags if ttl is None else expiry_meta(flags, self._handle.seen_ms() + max(1, round(ttl * 1000)))
+
+    def _swap(self, key: Any, expected: Any, value: Any, ttl: Any) -> tuple[bool, bytes | None]:
         handle = self._handle
-        seen = handle._ledger.write_if(
-            visible, checked_key(key), self._checked(key, value), handle.clock.wall_ms(), handle.seen_ms()
-        )
-        if (seen is not None) is visible:
-            self._is_unsent = True
-        return None if seen is None else seen.value
+        if value is not True:
+            value = self._checked(key, value)
+        done = False
+
+        def decide(seen: Write | None) -> tuple[bytes | None, int] | None:
+            nonlocal done
+            found = None if seen is None else seen.value
+            if found is None if expected is True else found != expected:
+                return None
+            done = True
+            meta = expiry_meta(0, 0 if seen is None else seen.expires_ms) if ttl is True else self._meta(0, ttl)
+            return found if value is True else value, meta
+
+        seen = handle._ledger.write_if(checked_key(key), decide, handle.clock.wall_ms(), handle.seen_ms())
+        self._is_unsent |= done
+        return done, None if seen is None else seen.value
 
     def _checked(self, key: Any, value: Any) -> bytes | None:
         if value is None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import gossamer
-from gossamer import AlreadyShared, MeshClosed, MeshTimeout, NoPublisher, UnsendableValue, ValueTooLarge
+from gossamer import AlreadyShared, ConfigurationError, MeshClosed, MeshTimeout, NoPublisher, UnsendableValue, ValueTooLarge
 from gossamer.cache.layout import GENERATION_AT
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -345,3 +345,81 @@ def test_a_forked_child_of_the_publisher_leaves_the_segment_to_its_parent(shared
     assert cache["y"] == 2
     cache["z"] = 3
     assert shared["z"] == 3
+
+
+def test_insert_replace_touch_and_discard_go_by_what_is_seen(shared, cache, eventually):
+    assert (cache.insert("x", 1), cache.insert("x", 2)) == (True, False)
+    assert (cache.replace("x", 2, 3), cache.replace("x", 1, 4)) == (False, True)
+    assert (cache["x"], shared["x"]) == (4, 4)
+    assert (cache.replace("y", None, 1), cache.touch("y", 1), cache.discard("y")) == (False, False, False)
+    assert (cache.discard("x"), cache.discard("x"), "x" in shared) == (True, False, False)
+    with pytest.raises(ConfigurationError, match="outside"), cache.batch():
+        cache.insert("x", 1)
+
+
+def test_only_what_is_the_same_when_encoded_is_replaced(cache):
+    cache["x"] = True
+
+    assert not cache.replace("x", 1, 2)
+    assert not cache.replace("x", 1.0, 2)
+    assert cache.replace("x", True, 2)
+
+
+def test_a_replaced_value_ends_when_the_one_before_would_have(cache, eventually):
+    cache.set("x", 1, ttl=0.3)
+    assert cache.replace("x", 1, 2)
+    assert cache["x"] == 2
+    eventually(lambda: "x" not in cache)
+
+    cache.set("x", 1, ttl=0.3)
+    assert cache.replace("x", 1, 2, ttl=None)
+    cache.insert("witness", 1, ttl=0.4)
+    eventually(lambda: "witness" not in cache)
+    assert cache["x"] == 2
+
+
+def test_touch_lengthens_and_shortens_a_life(cache, eventually):
+    cache.set("x", [1], ttl=0.3)
+    cache["y"] = 2
+    assert cache.touch("x", None)
+    assert cache.touch("y", 0.1)
+    cache.insert("witness", 1, ttl=0.4)
+
+    eventually(lambda: "witness" not in cache)
+    assert dict(cache) == {"x": [1]}
+    assert cache.insert("y", 3)  # nothing was seen there
+
+
+def insert_and_count(name: str, said: Any) -> None:
+    with gossamer.attach(name, timeout=20) as cache:
+        firsts = sum(cache.insert(number, os.getpid()) for number in range(100))
+        for _ in range(100):
+            while not cache.replace("count", seen := cache["count"], seen + 1):
+                pass
+        said.put(firsts)
+
+
+def test_of_several_processes_one_inserts_and_no_replacement_is_lost(shared):
+    shared["count"] = 0
+    said = SPAWN.SimpleQueue()
+    processes = [SPAWN.Process(target=insert_and_count, args=(shared.name, said)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+
+    assert (sum(said.get() for _ in processes), shared["count"]) == (100, 300)
+
+
+def test_a_forced_write_in_a_batch_is_one(shared, cache, eventually):
+    shared["x"] = 1
+    told = []
+    shared.on("x", lambda change: told.append(change.new))
+
+    with cache.batch():
+        cache["x"] = 1
+    with cache.batch():
+        cache.set("x", 1, force=True)
+    cache["x"] = 2
+
+    eventually(lambda: told == [1, 2])

@@ -14,6 +14,7 @@ import pytest
 
 import gossamer
 from gossamer.cache.places import place_of
+from gossamer.settings import new_secret
 
 PROGRAM = """
 import gossamer, os, sys
@@ -84,11 +85,11 @@ def process(mesh_name: str, mesh_port: int) -> Iterator[Callable[[str], Process]
 
 
 @pytest.fixture
-def host(mesh_name: str, mesh_port: int, options: Any) -> Iterator[Callable[[], gossamer.Hosted]]:
+def host(mesh_name: str, mesh_port: int, options: Any) -> Iterator[Callable[..., gossamer.Hosted]]:
     opened: list[gossamer.Hosted] = []
 
-    def host() -> gossamer.Hosted:
-        opened.append(gossamer.host(mesh_name, port=mesh_port, options=options, timeout=20))
+    def host(name: str = mesh_name, **how: Any) -> gossamer.Hosted:
+        opened.append(gossamer.host(name, port=mesh_port, options=options, timeout=20, **how))
         return opened[-1]
 
     yield host
@@ -223,3 +224,17 @@ def test_of_two_hundred_peers_that_are_killed_under_load_no_write_is_lost(proces
     assert lost == []
     assert waits[len(waits) * 99 // 100] < 1
     assert survivors
+
+
+def test_a_derived_key_is_that_of_the_secret_the_mesh_and_the_purpose(host, mesh_name):
+    token = new_secret()
+    first, second = host(secret=token, interfaces=["lo"]), host(secret=token, interfaces=["lo"])
+    without = host(f"{mesh_name} without a secret")
+    keys = {first.derived_key("a"), second.derived_key("a"), first.derived_key("b"), without.derived_key("a")}
+
+    assert (len(keys), {len(key) for key in keys}) == (3, {32})
+
+
+def test_a_mesh_open_to_everybody_has_no_secret_key(host):
+    with pytest.raises(gossamer.SecretError, match="keygen"):
+        host(insecure_lan=True, interfaces=["lo"]).derived_key("a")

@@ -20,7 +20,7 @@ from ..wire.values import decode_value, encode_value
 
 PREFIX: Final = Struct("=I")
 FRAME_BYTES_MAX: Final = 1 << 30
-ATTACH_VERSION: Final = 1
+ATTACH_VERSION: Final = 2
 CHANGED: Final = 0
 """The number of a reply that nobody asked for: something was published."""
 
@@ -31,9 +31,12 @@ class Verb(IntEnum):
     GREET = 0
     """(version of this protocol): answered by the publisher's process id."""
     WRITE = 1
-    """((key, value bytes or None, seconds to live or None) ..., force)."""
-    WRITE_IF = 2
-    """(visible, key, value bytes or None): written if something (or nothing) is seen there; answered by what was."""
+    """((key, value bytes or None, seconds to live or None, whether by force) ...)."""
+    SWAP = 2
+    """(key, expected, value, ttl): written if what is seen is as expected (value bytes; None: nothing; True: anything).
+
+    The value is bytes, None to delete, or True for the same again; ttl is in seconds, None for ever, or True for when
+    that would have ended.  Answered by (whether it was written, what was seen)."""
     CLEAR = 3
     """Delete every key of the user's."""
     WATCH = 4

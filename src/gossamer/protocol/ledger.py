@@ -8,7 +8,7 @@ every watcher of this peer sees one order.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
 from operator import itemgetter
@@ -112,17 +112,22 @@ class Ledger:
                 self.observer.replaced((Replaced(key, before, None if value is None else write),), True)
             return tell
 
-    def write_if(self, visible: bool, key: Key, value: bytes | None, wall_ms: int, seen_ms: int) -> Write | None:
-        """Write if, and only if, something (or, if not `visible`, nothing) can be seen under `key`.
+    def write_if(
+        self, key: Key, decide: Callable[[Write | None], tuple[bytes | None, int] | None], wall_ms: int, seen_ms: int
+    ) -> Write | None:
+        """Write what `decide` returns, (value or None, meta), given what can be seen under `key`; None: leave it so.
 
-        Return what could be seen, by the clock `seen_ms`: so `pop` and `setdefault` are atomic among threads.
+        Return what could be seen, by the clock `seen_ms`.  Nobody writes in between: so `pop`, `setdefault` and
+        comparing before setting are atomic among threads, and among the processes of a host.
         """
         with self.lock:
             before: Held = self.state.live.get(key)
             seen = None if key in self.state.expiry.hidden else winner(before, seen_ms)
-            if (seen is not None) is visible:
+            decided = decide(seen)
+            if decided is not None:
+                value, meta = decided
                 outbox = self._mint(wall_ms)
-                write, before = self.state.write(outbox.origin, key, value, self.clock.tick(wall_ms))
+                write, before = self.state.write(outbox.origin, key, value, self.clock.tick(wall_ms), meta)
                 self.writes += 1
                 outbox.add(key, write, before, self.state.known)
                 self.decoded.pop(key, None)

@@ -86,7 +86,9 @@ class MeshMapping(ReadableState):
             key = checked_key(key)
         data = self._encoded(key, default)
         if not (self._detour and self._takes_detour(key, data, 0)):
-            found = self._ledger.write_if(False, key, data, self._wall_ms(), self._seen_ms())
+            found = self._ledger.write_if(
+                key, lambda seen: (data, 0) if seen is None else None, self._wall_ms(), self._seen_ms()
+            )
             if found is not None:
                 return self.decoded_of(key, found)
             self._wrote()
@@ -160,7 +162,9 @@ class MeshMapping(ReadableState):
             data, _ = batch.get(checked) or (found and found.value, 0)
             if data is not None and batch.put(checked, (None, 0)):
                 return data
-        removed = self._ledger.write_if(True, checked, None, self._wall_ms(), self._seen_ms())
+        removed = self._ledger.write_if(
+            checked, lambda seen: None if seen is None else (None, 0), self._wall_ms(), self._seen_ms()
+        )
         if removed is None or removed.value is None:
             raise KeyError(key)
         self._wrote()

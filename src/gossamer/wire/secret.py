@@ -64,6 +64,8 @@ class MeshKeys:
     """32 bytes, from which each boot's datagram key is derived."""
     certificate_seed: bytes = field(repr=False)
     """32 bytes, the private key of the mesh's certificate authority."""
+    program_key: bytes = field(repr=False)
+    """32 bytes, from which programs derive keys of their own."""
 
 
 def new_token(random_bytes: Callable[[int], bytes]) -> str:
@@ -211,6 +213,7 @@ def _derived(key: bytes, mesh: str, kind: bytes) -> MeshKeys:
         discovery_tag=expanded(b"gossamer discovery tag v1:", 8),
         datagram_key=expanded(b"gossamer datagram key v1:", _KEY_BYTES),
         certificate_seed=expanded(b"gossamer certificate seed v1:", _KEY_BYTES),
+        program_key=expanded(b"gossamer program key v1:", _KEY_BYTES),
     )
 
 
