@@ -151,6 +151,15 @@ class SharedReader:
 
     def read(self) -> dict[Any, Any]:
         """Return all that is visible, as of one moment, in the order in which the keys first came.  O(keys)."""
+        found = self._visible()
+        return dict(zip(_keys_of(found), [decode_value(value) for _, _, value in found], strict=True))
+
+    def keys(self) -> list[Any]:
+        """Return the keys of all that is visible, as `read` has them; nothing else is decoded."""
+        return _keys_of(self._visible())
+
+    def _visible(self) -> list[tuple[int, bytes, bytes]]:
+        """Return (birth, key bytes, value bytes) of all that is visible, by birth."""
         segment = self.current().segment
         commit, now_ms = segment.words[COMMIT_AT], self.seen_ms()
         at_once = partial(int, now_ms)  # one time for all
@@ -163,16 +172,10 @@ class SharedReader:
             if value is not None:
                 found.append((birth, data[RECORD_BYTES + 1 : RECORD_BYTES + key_bytes], value))
         found.sort()
-        return dict(
-            zip(
-                keys_from_wire([decode_strict(key) for _, key, _ in found]),
-                [decode_value(v) for _, _, v in found],
-                strict=True,
-            )
-        )
+        return found
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.read())
+        return iter(self.keys())
 
     def __len__(self) -> int:
         """Return how many keys the publisher sees.  O(1)."""
@@ -198,6 +201,10 @@ class SharedReader:
     def age_s(self, now_ns: int) -> float:
         """Return how long ago the publisher last said that it lives, in seconds."""
         return max(0, now_ns - self.current().words[BEAT_AT]) / 1e9
+
+
+def _keys_of(found: list[tuple[int, bytes, bytes]]) -> list[Any]:
+    return keys_from_wire([decode_strict(key) for _, key, _ in found])
 
 
 def _key_bytes(key: Any) -> bytes:
