@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -165,13 +166,41 @@ def test_a_peer_that_ends_in_order_hands_everything_over(process, host, eventual
     eventually(lambda: hosted.mesh is not None)
 
 
+def test_while_peers_end_in_order_what_may_be_done_once_is_done_once(host, mesh_name, eventually):
+    """Nobody need wonder whether an insertion or a `pop` was done: a peer that ends says what it has not done."""
+    peers = [host() for _ in range(6)]
+    done: list[tuple[bool, int]] = []
+    ending = threading.Event()
+
+    def work() -> None:
+        with gossamer.attach(mesh_name, timeout=20) as cache:
+            while not ending.is_set():
+                number = len(done)
+                done.append((cache.insert(number, number), cache.pop(number)))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    while len(peers) > 1:
+        until = len(done) + 10
+        eventually(lambda until=until: len(done) > until or not worker.is_alive())
+        [peer] = [one for one in peers if one.mesh is not None]
+        peers = [one for one in peers if one is not peer]  # not `remove`: all are equal
+        peer.close()
+        eventually(lambda: any(one.mesh is not None for one in peers))
+    ending.set()
+    worker.join()
+
+    assert len(done) > 50
+    assert done == [(True, number) for number in range(len(done))]
+
+
 def test_when_the_last_has_closed_nothing_is_left(host, mesh_name):
     hosted = host()
     hosted["x"] = 1
     hosted.close()
     hosted.close()
 
-    assert [path.name for path in place_of(mesh_name).files() if path.exists() and path.suffix != ".lock"] == []
+    assert [path.name for path in place_of(mesh_name).files() if path.exists()] == []
     assert "x" not in host()
 
 
