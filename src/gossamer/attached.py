@@ -87,10 +87,10 @@ class Cache(CacheWrites):
         return self._reader.read()
 
     def __iter__(self) -> Iterator[Any]:
-        yield from self._reader.read()
+        yield from self._reader.keys()
 
     def __reversed__(self) -> Iterator[Any]:
-        yield from reversed(self._reader.read())
+        yield from reversed(self._reader.keys())
 
     def __len__(self) -> int:
         return len(self._reader)

@@ -14,7 +14,15 @@ from typing import Any
 import pytest
 
 import gossamer
-from gossamer import AlreadyShared, ConfigurationError, MeshClosed, MeshTimeout, NoPublisher, UnsendableValue, ValueTooLarge
+from gossamer import (
+    AlreadyShared,
+    ConfigurationError,
+    MeshClosed,
+    MeshTimeout,
+    NoPublisher,
+    UnsendableValue,
+    ValueTooLarge,
+)
 from gossamer.cache.layout import GENERATION_AT
 
 SPAWN = multiprocessing.get_context("spawn")
