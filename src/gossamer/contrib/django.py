@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from .culling import make_room
 from .shelf import Shelf
 
 try:
@@ -29,20 +30,11 @@ JOIN_OPTIONS = frozenset(
     {"secret", "peers", "interfaces", "port", "insecure_lan", "options", "nickname", "timeout"}  # of gossamer.host
 )
 
-SHARE_OF_ROOM = 16
-"""Counting the entries is O(entries), so a process that sees room for n more adds n / 16 before it counts again.
-
-Up to so many processes that all write at once stay within MAX_ENTRIES; with more, it is exceeded a little.
-"""
-
 FOR_EVER_S = 1e9
 """A timeout of 31 years and more is as good as none; a mesh takes no longer one."""
 
 _open_meshes: set[str] = set()
 """Those of which this process has read: reading again will not wait until it is opened."""
-
-_uncounted: dict[tuple[str, int], int] = {}
-"""(LOCATION, MAX_ENTRIES) -> how many entries this process may add before it counts again."""
 
 
 class GossamerCache(BaseCache):  # type: ignore[misc, unused-ignore]
@@ -155,23 +147,7 @@ class GossamerCache(BaseCache):  # type: ignore[misc, unused-ignore]
         """Do nothing: this is called at the end of each request, and the next one will want the mesh."""
 
     def _make_room(self, names: Collection[str]) -> None:
-        """See to it that those of `names` that are new fit in beside what is there."""
-        new = sum(name not in self._shelf for name in names)
-        place = (self._location, self._max_entries)
-        left = _uncounted.get(place, 0) - new
-        if new and left < 0:
-            entries = self._shelf.keys()
-            count = len(entries)
-            excess = count + new - self._max_entries
-            if excess > 0 and self._cull_frequency == 0:
-                self._shelf.clear()
-                count = 0
-            elif excess > 0:
-                victims = entries[: max(excess, count // self._cull_frequency)]
-                self._shelf.discard_many(victims)
-                count -= len(victims)
-            left = max(0, self._max_entries - count - new) // SHARE_OF_ROOM
-        _uncounted[place] = left
+        make_room(self._shelf, self._location, names, self._max_entries, self._cull_frequency)
 
     # -- in an event loop -------------------------------------------------------------------------
 
