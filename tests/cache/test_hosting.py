@@ -152,6 +152,18 @@ def test_the_next_peer_knows_what_the_dead_one_knew_and_others_agree_with_it(pro
     assert caplog.text == ""
 
 
+def test_what_is_first_asked_after_the_peer_died_is_asked_of_the_next(process, host):
+    first = process("print(1, flush=True)\n" + WAIT)
+    first.says()
+    hosted = host()
+    hosted["x"] = 1
+
+    first.kill()
+
+    assert hosted.pop("x") == 1  # which is never asked twice: nobody would know whether it was done
+    assert hosted.add("n") == 1
+
+
 def test_a_peer_that_ends_in_order_hands_everything_over(process, host, eventually):
     first = process("hosted['x'] = 1\nprint(1, flush=True)\n" + WAIT)
     first.says()
