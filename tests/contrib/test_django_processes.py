@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+import gossamer
+
 pytest.importorskip("django", reason="Django is not installed here")
 
 from gossamer.contrib.django import GossamerCache
@@ -128,17 +130,18 @@ def opened(name: str, port: int) -> GossamerCache:
 def count(name: str, port: int, steps: int, made: GossamerCache | None) -> None:
     """What a worker does."""
     cache = made or opened(name, port)
-    for _ in range(steps):
+    for step in range(steps):
         cache.incr("visits")
-    cache.add("first", os.getpid(), timeout=None)
+        if cache.add(f"step{step}", os.getpid()):
+            cache.incr("added")
 
 
 # -- workers of one host ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_increments_of_all_processes_are_counted(cache, mesh_name, mesh_port, method):
-    cache.set("visits", 0, timeout=None)
+def test_no_increment_of_any_process_is_lost_and_of_all_who_add_one_does(cache, mesh_name, mesh_port, method):
+    cache.set_many({"visits": 0, "added": 0}, timeout=None)
     context = multiprocessing.get_context(method)
     made = cache if method == "fork" else None  # a forked worker goes on with the one that it has
     workers = [context.Process(target=count, args=(mesh_name, mesh_port, 100, made)) for _ in range(WORKERS)]
@@ -150,7 +153,7 @@ def test_increments_of_all_processes_are_counted(cache, mesh_name, mesh_port, me
 
     assert [worker.exitcode for worker in workers] == [0] * WORKERS
     assert cache.get("visits") == 100 * (WORKERS + 1)
-    assert cache.get("first") in {os.getpid(), *(worker.pid for worker in workers)}
+    assert cache.get("added") == 100
 
 
 def test_what_a_process_wrote_outlives_it_and_expires_when_it_said(process, cache, eventually):
@@ -165,6 +168,21 @@ def test_what_a_process_wrote_outlives_it_and_expires_when_it_said(process, cach
     eventually(lambda: cache.get("short") is None)
     cache.set("after", 1)
     assert cache.get_many(["short", "long", "after"]) == {"long": 1, "after": 1}
+
+
+def test_when_the_peer_has_gone_others_count_and_add_as_before(process, cache, eventually):
+    peer = process()
+    peer("set", "n", 0, None)
+    other = process()
+    assert (cache.incr("n"), other("incr", "n")) == (1, 2)
+
+    peer.kill()
+    eventually(lambda: gossamer.attach(cache._shelf.mesh).age_s < 0.2)
+
+    assert (cache.incr("n"), other("incr", "n")) == (3, 4)
+    assert cache.delete("n") is True
+    assert other("add", "n", 7) is True
+    assert cache.touch("n", 60) is True
 
 
 def test_an_overwrite_in_one_process_cancels_the_expiry_that_another_set(process, cache, eventually):
