@@ -11,7 +11,6 @@ import os
 import socket
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -93,11 +92,6 @@ class Link:
     def _connected(self, deadline: float) -> socket.socket:
         if self._pid != os.getpid():  # a forked child: the stream is its parent's
             self._socket, self._frames, self._pid = None, Frames(), os.getpid()
-        if self._socket is not None:
-            self._socket.settimeout(0)
-            with suppress(BlockingIOError):  # there is nothing to be read: it has not ended
-                if not self._socket.recv(1, socket.MSG_PEEK):
-                    self.drop()  # before anything is asked on it that nobody would know the end of
         if self._socket is None:
             self._socket = connected(self._path, max(0.001, deadline - time.monotonic()))
             self._frames, self._is_hurried = Frames(), True
