@@ -70,7 +70,11 @@ class Link:
                 sock = self._connected(deadline)
                 sock.sendall(frame)  # of which nothing is done unless it was sent whole
                 asked = True
-                return self._reply(sock)
+                reply = self._reply(sock)
+                if reply.error == "MeshClosed":  # it is about to end, and has done nothing: the next one will
+                    asked = False
+                    raise ConnectionRefusedError(reply.result)
+                return reply
             except TimeoutError:
                 self.drop()
                 raise NoPublisher(self._story("did not answer", verb, asked)) from None
