@@ -73,8 +73,11 @@ class Gate:
                             self._nursery.start_soon(self._entertain, Guest(sock))
             finally:
                 self._token = None
-                for guest in self._guests:
-                    guest.socket.close()
+                with contextlib.suppress(BlockingIOError, ConnectionError):
+                    while True:
+                        sock, _ = listener.accept()
+                        with sock:
+                            self._dismiss(Guest(sock))
 
     async def _entertain(self, guest: Guest) -> None:
         sock = guest.socket
@@ -99,10 +102,21 @@ class Gate:
         except (Malformed, ConnectionError) as error:
             logger.warning("an attached process was cut off: %s", error)
             self._answer(guest, b"")
+        except trio.Cancelled:
+            self._dismiss(guest)
+            raise
         finally:
             self._guests.discard(guest)
             self.watchers = sum(one.watches for one in self._guests)
             sock.close()
+
+    def _dismiss(self, guest: Guest) -> None:
+        """Answer what it has asked by now.  What it asks later cannot be sent to us, so it knows that it was not done."""
+        guest.socket.setblocking(False)
+        with contextlib.suppress(BlockingIOError, ConnectionError, Malformed):
+            guest.socket.shutdown(socket.SHUT_RD)
+            while data := guest.socket.recv(READ_BYTES):
+                self._send(guest, self._answer(guest, data))
 
     def _send(self, guest: Guest, data: bytes) -> None:
         if not guest.is_flushing:
