@@ -31,6 +31,8 @@ from .wire.values import decode_value
 
 BEAT_S = 0.1
 """How often the publisher says that it lives."""
+HEIRS_COME_WITHIN_S = 1.0
+"""Who takes over and ends sooner leaves what it inherited: those who will publish next may not have come to it yet."""
 
 
 class Sharing:
@@ -62,6 +64,7 @@ class Sharing:
                 version=before.version,
             )
             before.send_readers_on()
+            self._alone_after_s = time.monotonic() + HEIRS_COME_WITHIN_S if before.generation else 0.0
             handle._watchers.publish_by(self)
 
     def _inherit(self, delta: Delta | None) -> None:
@@ -107,7 +110,7 @@ class Sharing:
         """Publish no more.  Attached processes can go on reading; one that may publish next inherits what is there."""
         with self._handle._ledger.lock:
             self._handle._watchers.publish_by(None)
-            self.publisher.close(unlink=not self._heirs)
+            self.publisher.close(unlink=not self._heirs and time.monotonic() >= self._alone_after_s)
         self._lock.close()
 
     # -- what attached processes ask ------------------------------------------------------------

@@ -97,6 +97,13 @@ def host(mesh_name: str, mesh_port: int, options: Any) -> Iterator[Callable[...,
         one.close()
 
 
+COUNTER = """
+hosted.insert("n", 0)
+print(json.dumps(True), flush=True)
+for _ in range(500):
+    while not hosted.replace("n", seen := hosted["n"], seen + 1):
+        pass
+"""
 WAIT = "sys.stdin.read()\nhosted.close()\n"
 
 
@@ -175,6 +182,33 @@ def test_a_peer_that_ends_in_order_hands_everything_over(process, host, eventual
 
     assert hosted.read() == {"x": 1, "y": 2}
     eventually(lambda: hosted.mesh is not None)
+
+
+def test_when_a_peer_ends_in_order_nothing_that_was_asked_just_then_is_in_doubt(process, host):
+    peers = [process("print(1, flush=True)\n" + WAIT) for _ in range(3)]
+    for peer in peers:
+        peer.says()
+    hosted = host()
+    counters = [process(COUNTER) for _ in range(3)]
+    for counter in counters:
+        counter.says()
+
+    for peer in peers:
+        assert peer.end() == 0
+
+    assert [counter.rest() for counter in counters] == [[]] * 3
+    assert [counter.end() for counter in counters] == [0] * 3
+    assert hosted["n"] == 1500
+
+
+def test_who_ends_when_it_has_just_taken_over_leaves_what_it_inherited(process, host):
+    first = process("hosted['x'] = 1\nprint(1, flush=True)\n" + WAIT)
+    first.says()
+    first.kill()
+
+    host().close()  # others may not have found it yet
+
+    assert host()["x"] == 1
 
 
 def test_when_the_last_has_closed_nothing_is_left(host, mesh_name):
