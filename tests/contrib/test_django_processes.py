@@ -200,14 +200,21 @@ def test_an_overwrite_in_one_process_cancels_the_expiry_that_another_set(process
 class Site:
     """A site that gunicorn serves."""
 
-    def __init__(self, directory: Path, source: str) -> None:
+    def __init__(self, directory: Path, source: str, *arguments: str) -> None:
         pytest.importorskip("gunicorn", reason="gunicorn is not installed here")
         (directory / "site_of_test.py").write_text(source)
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
             self.port: int = free.getsockname()[1]
         command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", str(WORKERS)]
         self._process = subprocess.Popen(
-            [*command, "--bind", f"127.0.0.1:{self.port}", "--log-level", "warning", "site_of_test:application"],
+            [
+                *command,
+                *arguments,
+                "--bind",
+                f"127.0.0.1:{self.port}",
+                "--log-level=warning",
+                "site_of_test:application",
+            ],
             cwd=directory,
             stderr=subprocess.PIPE,
             text=True,
@@ -241,41 +248,56 @@ class Site:
 
 
 @pytest.fixture
-def serve(tmp_path: Path, mesh_name: str, mesh_port: int) -> Iterator[Callable[[str], Site]]:
+def serve(tmp_path: Path, mesh_name: str, mesh_port: int) -> Iterator[Callable[..., Site]]:
     with ExitStack() as ending:
 
-        def serve(preloaded: str) -> Site:
-            site = Site(tmp_path, SITE.format(name=mesh_name, port=mesh_port, preloaded=preloaded))
+        def serve(preloaded: str, *arguments: str) -> Site:
+            site = Site(tmp_path, SITE.format(name=mesh_name, port=mesh_port, preloaded=preloaded), *arguments)
             ending.callback(site.end)
             return site
 
         yield serve
 
 
-@pytest.mark.parametrize("preloaded", ["", 'cache.set("warm", True)'], ids=["unused", "used"])
-def test_four_workers_of_gunicorn_count_every_visit_once(serve, eventually, preloaded):
-    """Also if the application, which is loaded before the fork, has used the cache by then."""
-    site = serve(preloaded)
+@pytest.mark.parametrize(
+    ("preloaded", "arguments", "workers"),
+    [
+        pytest.param("", (), WORKERS, id="unused"),
+        pytest.param("cache.has_key('warm')", (), WORKERS, id="used"),
+        pytest.param("cache.has_key('warm')", ("--max-requests=40",), 2 * WORKERS, id="replaced"),
+    ],
+)
+def test_workers_of_gunicorn_count_every_visit_once(serve, eventually, preloaded, arguments, workers):
+    """Whether the application, which is loaded before the fork, has used the cache by then; and if workers end."""
+    site = serve(preloaded, *arguments)
     answers = [eventually(site.answers, within_s=30)]
+    unanswered: list[bool] = []
     enough = threading.Event()
 
     def visit() -> None:
         while not enough.is_set():
-            answers.append(site.get())
+            answer = site.answers()
+            if answer is None:
+                unanswered.append(True)  # by a worker that just ended; perhaps it was counted
+            else:
+                answers.append(answer)
 
     visitors = [threading.Thread(target=visit) for _ in range(2 * WORKERS)]
     for visitor in visitors:
         visitor.start()
     try:
         eventually(
-            lambda: len({answer["worker"] for answer in answers}) == WORKERS and len(answers) >= 200, within_s=60
+            lambda: len({answer["worker"] for answer in answers}) >= workers and len(answers) >= 200, within_s=60
         )
     finally:
         enough.set()
         for visitor in visitors:
             visitor.join()
 
-    assert sorted(answer["visits"] for answer in answers) == list(range(1, len(answers) + 1))
+    visits = sorted(answer["visits"] for answer in answers)
+    assert len(set(visits)) == len(visits)  # none was counted as another
+    assert len(visits) <= visits[-1] <= len(visits) + len(unanswered)  # and none was lost
+    assert arguments or not unanswered
     assert site.end() == ""
 
 

@@ -111,7 +111,7 @@ class Gate:
             sock.close()
 
     def _dismiss(self, guest: Guest) -> None:
-        """Answer what it has asked by now.  What it asks later cannot be sent to us, so it knows that it was not done."""
+        """Answer what it has asked by now.  What it asks later cannot be sent, so it knows that it was not done."""
         guest.socket.setblocking(False)
         with contextlib.suppress(BlockingIOError, ConnectionError, Malformed):
             guest.socket.shutdown(socket.SHUT_RD)
