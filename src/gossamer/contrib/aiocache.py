@@ -116,7 +116,7 @@ class GossamerCache(BaseCache):  # type: ignore[misc]
             return True
         if name.endswith("-lock"):
             _Elsewhere.awaited(self._shelf, name, key)
-        raise ValueError(f"Key {key} already exists, use .set to update the value")
+        raise ValueError(f"Key {name!r} already exists, use .set to update the value")
 
     async def _delete(self, key: Any, _conn: Any = None) -> int:
         return int(await asyncio.to_thread(self._shelf.discard, _text(key)))
