@@ -48,7 +48,7 @@ asyncio.run(main())
 """
 
 
-class Key(str, Enum):
+class Key(Enum):
     X = "x"
 
 
@@ -76,7 +76,7 @@ def workers(location: str, for_host: dict[str, Any]) -> Iterator[Workers]:
 
 async def until(condition: Callable[[], Awaitable[Any]]) -> None:
     async with asyncio.timeout(10):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110
             await asyncio.sleep(0.002)
 
 
