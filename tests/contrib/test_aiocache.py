@@ -172,9 +172,11 @@ def test_a_namespace_is_before_the_key_and_can_be_cleared_alone(make):
 
 def test_reading_is_done_in_the_loop_and_writing_is_not(make, monkeypatch):
     async def main() -> None:
-        cache = make()
-        await cache.get("x")
+        cache, in_thread, to_thread = make(), [], asyncio.to_thread
+        monkeypatch.setattr(asyncio, "to_thread", lambda fn, *given: in_thread.append(fn) or to_thread(fn, *given))
+        await cache.get("x")  # joins the mesh, which takes a moment
         await cache.set("x", [1])
+        assert [fn.__name__ for fn in in_thread] == ["get", "set"]
         monkeypatch.setattr(asyncio, "to_thread", lambda *_: pytest.fail("a thread was asked"))
 
         assert (await cache.get("x"), await cache.multi_get(["x", "y"]), await cache.exists("x")) == (
