@@ -77,7 +77,7 @@ class GossamerCache(BaseCache):  # type: ignore[misc]
         return True
 
     def set_many(self, mapping: dict[str, Any], timeout: Timeout = None) -> list[Any]:
-        """Put all values, in one step: no process sees some of them without the others.  Return the keys."""
+        """Put all values, in one step: once one of them can be read, all can.  Return the keys."""
         self._shelf.set_many({self.key_prefix + key: value for key, value in mapping.items()}, self._ttl(timeout))
         return list(mapping)
 

@@ -60,7 +60,7 @@ class GossamerBackend(CacheBackend):  # type: ignore[misc]
         self._shelf.set(key, tuple(value), self._ttl)
 
     def set_multi(self, mapping: Mapping[str, Any]) -> None:
-        """Put all values, in one step: no process sees some of them without the others."""
+        """Put all values, in one step: once one of them can be read, all can."""
         self._shelf.set_many({key: tuple(value) for key, value in mapping.items()}, self._ttl)
 
     def delete(self, key: str) -> None:
