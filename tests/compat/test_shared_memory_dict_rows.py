@@ -9,9 +9,11 @@ import multiprocessing
 import os
 import pickle
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from memories import MANY, Other, write_many
 import gossamer
 from gossamer.compat.shared_memory_dict import SharedMemoryDict, block, configure
 from gossamer.compat.shared_memory_dict.hooks import create_shared_memory, free_shared_memory
+from gossamer.compat.shared_memory_dict.lock import lock
 from gossamer.compat.shared_memory_dict.serializers import (
     NULL_BYTE,
     DeserializationError,
@@ -498,6 +501,37 @@ def test_s10_of_what_four_processes_write_at_once_nothing_is_lost(name, memory, 
     assert len(pickle.dumps(memory.copy(), -1)) == pytest.approx(used(memory), rel=0.01)
 
 
+def test_s10_threads_take_turns_too(name, memory):
+    threads = [threading.Thread(target=write_many, args=(name, who, 50)) for who in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(memory) == 201
+    assert used(memory) == pytest.approx(len(pickle.dumps(memory.copy(), -1)), rel=0.01)
+
+
+def test_s10_a_child_that_is_forked_while_a_thread_writes_writes_too(name, memory):
+    going = threading.Event()
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            memory.update(thread="x" * 1000)
+            going.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    going.wait(10)
+    codes = [forked(partial(SharedMemoryDict(name, 1).__setitem__, f"child {number}", number)) for number in range(5)]
+    stop.set()
+    thread.join()
+
+    assert codes == [0] * 5
+    assert memory == {"thread": "x" * 1000} | {f"child {number}": number for number in range(5)}
+
+
 def look(name: str, looks: Any) -> None:
     memory = SharedMemoryDict(name, MANY)
     number = 0
@@ -556,6 +590,18 @@ def test_s10_a_writer_that_is_killed_in_the_midst_of_it_holds_up_nobody(name, me
 
     memory["a"] = 1
     assert memory == {"a": 1}
+
+
+def test_s10_the_older_librarys_lock_is_there_for_programs_that_import_it():
+    calls = []
+
+    @lock
+    def call(what: str) -> int:
+        """Do it."""
+        calls.append(what)
+        return len(calls)
+
+    assert (call("a"), call("b"), call.__doc__) == (1, 2, "Do it.")
 
 
 # -- S11, S12 ------------------------------------------------------------------------------------
