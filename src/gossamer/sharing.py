@@ -78,6 +78,14 @@ class Sharing:
         self.publisher.replaced(replaced, local)
         self.gate.changed()
 
+    def overwrote(self, key: Key, write: Write) -> bool:
+        """Show a local write that replaced what was seen; False: it is another case.  Under the ledger's lock."""
+        if not self.publisher.overwrote(key, write):
+            return False
+        if self.gate.watchers:
+            self.gate.changed()
+        return True
+
     def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]]) -> None:
         """Something has ceased to be seen.  Under the ledger's lock."""
         self.publisher.lapsed(lapsed, self._handle.seen_ms())

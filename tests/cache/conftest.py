@@ -1,49 +1,14 @@
-"""A place for segments, and a map that writes as a ledger does."""
+"""A place for segments."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-from gossamer.cache.publisher import Publisher
-from gossamer.cache.reader import SharedReader
-from gossamer.crdt.lww_map import LWWMap
-from gossamer.crdt.writes import Replaced
-from gossamer.wire.keys import canonical_key_bytes
-from gossamer.wire.values import encode_value
-
-ORIGIN = b"origin of us"
-NOW_MS = 1_800_000_000_000
-
-
-class Written:
-    """A map, its publisher, and a program that writes."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.state = LWWMap(canonical_key_bytes)
-        self.publisher = Publisher(path, self.state)
-        self.now_ms = NOW_MS
-
-    def step(self, items: Iterable[tuple[Any, Any]], meta: int = 0) -> None:
-        """Write all of `items` (a value of `...` deletes) in one step, and publish that."""
-        replaced = []
-        for key, value in items:
-            data = None if value is ... else encode_value(value)
-            write, before = self.state.write(ORIGIN, key, data, NOW_MS << 16, meta)
-            replaced.append(Replaced(key, before, None if data is None else write))
-        self.publisher.replaced(replaced, True)
-
-    def put(self, key: Any, value: Any) -> None:
-        self.step([(key, value)])
-
-    def reader(self) -> SharedReader:
-        return SharedReader(self.path, lambda: self.now_ms)
+from written import Written
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Written:
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Written:
+    monkeypatch.setattr("gossamer.cache.generation.LOG_BYTES_MIN", 1 << 20)  # so that there are generations soon
     return Written(tmp_path / "lab.segment")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from written import NOW_MS, ORIGIN, Written
 
-from conftest import NOW_MS, ORIGIN, Written
 from gossamer.cache import files, lookup
 from gossamer.cache.layout import COMMIT_AT, GENERATION_AT, SIZE_AT, STATE_AT, VERSION_AT
 from gossamer.cache.reader import SharedReader

@@ -20,7 +20,7 @@ BATCH = 20
 WRITER = f"""
 import random, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from conftest import Written
+from written import Written
 from pathlib import Path
 written, number, rng = Written(Path(sys.argv[1])), 0, random.Random(int(sys.argv[2]))
 written.step((key, (0, key)) for key in range({KEYS}))

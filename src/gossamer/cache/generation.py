@@ -6,10 +6,12 @@ import mmap
 import os
 import secrets
 from pathlib import Path
+from struct import Struct
 from typing import Final
 from zlib import crc32
 
 from ..crdt.writes import Key, Write
+from ..wire.keys import canonical_key_bytes
 from . import files
 from .layout import (
     BEGINNING,
@@ -35,7 +37,8 @@ from .layout import (
 )
 from .segment import Segment
 
-LOG_BYTES_MIN: Final = 1 << 20
+LOG_BYTES_MIN: Final = 8 << 20
+"""Of which half is touched before there is another generation: the fewer there are, the less is moved and read anew."""
 SLOTS_MIN: Final = 1 << 10
 KEYS_A_SLOT: Final = 0.3
 """How much of its index a new generation uses."""
@@ -45,14 +48,62 @@ CHUNK_BYTES: Final = 1 << 20
 """Space is reserved in pieces of this size, so that a large segment costs no long pause."""
 
 
+HOT_MAX: Final = 20_000
+"""So many keys that are overwritten are remembered: some 200 bytes each."""
+LAYOUTS_MAX: Final = 10_000
+LONE_BYTES: Final = RECORD_BYTES + SIBLING.size
+"""What a record of one write takes beside key and value."""
+
+
 class NoRoom(Exception):
     """The log, or the index, of this generation is full.  Whoever fills it makes another."""
+
+
+class _Place:
+    """What is remembered of a key that was overwritten, until something else is put under it."""
+
+    __slots__ = ("birth", "key", "key_bytes", "size_bytes", "word_at")
+
+    def __init__(self, word_at: int, birth: int, key: bytes, size_bytes: int) -> None:
+        self.word_at = word_at
+        self.birth = birth
+        self.key = key
+        self.key_bytes = len(key)
+        self.size_bytes = size_bytes
+        """Of its newest record."""
+
+
+class _LoneLayouts(dict[tuple[int, int], Struct]):
+    """(bytes of the key, of the value) -> what follows the checksum of a record of one write, to be packed at once."""
+
+    def __missing__(self, lengths: tuple[int, int]) -> Struct:
+        if len(self) >= LAYOUTS_MAX:
+            self.clear()
+        key_bytes, value_bytes = lengths
+        made = self[lengths] = Struct(f"{HEADING.format}{key_bytes}s{SIBLING.format[1:]}{value_bytes}s")
+        return made
+
+
+_LONE = _LoneLayouts()
 
 
 class Generation:
     """One file on its way to be, or being, what readers map."""
 
-    __slots__ = ("_fd", "_reserved", "_words", "draft", "head", "live_bytes", "number", "segment", "used", "where")
+    __slots__ = (
+        "_at_hand",
+        "_fd",
+        "_hot",
+        "_reserved",
+        "draft",
+        "head",
+        "live_bytes",
+        "number",
+        "segment",
+        "used",
+        "where",
+        "words",
+    )
 
     def __init__(self, path: Path, mesh: int, number: int, keys: int, live_bytes: int) -> None:
         slots = SLOTS_MIN
@@ -75,10 +126,11 @@ class Generation:
         words[SALT_AT], words[SALT_AT + 1] = secrets.randbits(64), secrets.randbits(64)
         words.release()
         self.segment = Segment(path, mapped)
-        self._words = self.segment.words
-        self.head = self._reserved = log_at
+        self.words = self.segment.words
+        self.head = self._reserved = self._at_hand = log_at
         self.where: dict[Key, int] = {}
         """Key -> the word of the index that is its own."""
+        self._hot: dict[Key, _Place] = {}
         self.used = 0
         """Words of the index in use; those of keys that are no more included."""
         self.live_bytes = 0
@@ -100,10 +152,16 @@ class Generation:
         until = min(size_bytes, max(end, self._reserved + CHUNK_BYTES))
         files.reserve(self._fd, self._reserved, until - self._reserved)
         self._reserved = until
+        self._at_hand = min(until, size_bytes // 2)
+
+    @property
+    def is_half_full(self) -> bool:
+        """Whether it is time to begin the next generation."""
+        return self.head * 2 > self.segment.size_bytes or self.used * 2 > self.segment.slots
 
     def place(self, key: Key, key_bytes: bytes) -> int:
         """Return the number of the word for a new key, whose tag it holds from now on: no record yet.  O(1)."""
-        segment, words = self.segment, self._words
+        segment, words = self.segment, self.words
         if self.used >= segment.slots * 3 // 4:
             raise NoRoom
         hashed = segment.hashes(key_bytes)
@@ -118,7 +176,7 @@ class Generation:
 
     def previous(self, word_at: int) -> int:
         """Return where the newest record of this word's key is, in units of 8 bytes; 0 if it has none."""
-        offset = self._words[word_at] & OFFSET_MASK
+        offset = self.words[word_at] & OFFSET_MASK
         return 0 if offset == OFFSET_MASK else offset
 
     def heading(self, offset: int) -> tuple[int, int, int]:
@@ -129,47 +187,56 @@ class Generation:
     def overwrite(self, key: Key, write: Write) -> bool:
         """Put a lone write under a key that holds something: what is done all day long, in a third of the time.
 
-        Return False if this is another case, or there is no room at hand.
+        Return False if this is another case, or there is no room at hand before the next generation is to begin.
         """
-        word_at = self.where.get(key)
-        if word_at is None:
-            return False
-        words, mapped = self._words, self.segment.mapped
-        word = words[word_at]
-        previous = word & OFFSET_MASK
-        if previous == OFFSET_MASK:
-            return False
-        start = previous * WORD_BYTES
-        length, birth, key_bytes, siblings = BEGINNING.unpack_from(mapped, start)
-        if not siblings:
+        place = self._hot.get(key) or self._heated(key)
+        if place is None:
             return False
         stamp, origin, sequence, value, meta = write
         assert value is not None
-        checked = (
-            HEADING.pack(previous, birth, key_bytes, 1, 0, ENTRY)
-            + mapped[start + RECORD_BYTES : start + RECORD_BYTES + key_bytes]
-            + SIBLING.pack(stamp, origin, sequence, meta, len(value))
-            + value
-        )
-        at = self.head
-        end = at + RECORD.size + len(checked)
-        if end > self._reserved:
+        value_bytes, key_bytes = len(value), place.key_bytes
+        at, size_bytes = self.head, LONE_BYTES + key_bytes + value_bytes
+        end = at + size_bytes
+        if end > self._at_hand:
             return False
-        mapped[at:end] = RECORD.pack(end - at, crc32(checked)) + checked
+        words, word_at = self.words, place.word_at
+        word = words[word_at]
+        previous = word & OFFSET_MASK
+        pack = _LONE[key_bytes, value_bytes].pack
+        checked = pack(
+            previous, place.birth, key_bytes, 1, 0, ENTRY, place.key, stamp, origin, sequence, meta, value_bytes, value
+        )
+        self.segment.mapped[at:end] = RECORD.pack(size_bytes, crc32(checked)) + checked
         self.head = head = end + 7 & ~7
         words[word_at] = word ^ previous | at >> 3
-        self.live_bytes += head - at - (length + 7 & ~7)
+        self.live_bytes += head - at - place.size_bytes
+        place.size_bytes = head - at
         return True
 
-    def lead(self, word_at: int, at: int) -> None:
-        """Let the word lead to the record at byte `at`."""
-        words = self._words
+    def _heated(self, key: Key) -> _Place | None:
+        """Remember where a key is, if it holds something."""
+        word_at = self.where.get(key)
+        if word_at is None or not (previous := self.previous(word_at)):
+            return None
+        length, birth, siblings = self.heading(previous)
+        if not siblings:
+            return None
+        key_bytes = canonical_key_bytes(key)
+        if len(self._hot) >= HOT_MAX:
+            self._hot.clear()
+        place = self._hot[key] = _Place(word_at, birth, key_bytes, aligned(length))
+        return place
+
+    def lead(self, key: Key, word_at: int, at: int) -> None:
+        """Let the word of `key` lead to the record at byte `at`."""
+        self._hot.pop(key, None)
+        words = self.words
         words[word_at] = (words[word_at] >> TAG_SHIFT) << TAG_SHIFT | at // WORD_BYTES
 
     def open_to_all(self) -> None:
         """Put the file under its name: whoever opens that finds it from now on."""
         assert self.draft is not None
-        self._words[MAGIC_AT] = MAGIC
+        self.words[MAGIC_AT] = MAGIC
         os.replace(self.draft, self.segment.path)
         self.draft = None
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from ..crdt.dots import Dot, Origin
 from ..crdt.lww_map import LWWMap
 from ..crdt.vector_clock import NO_TAG
-from ..crdt.writes import Held, Key, Replaced, each, winner
+from ..crdt.writes import Held, Key, Replaced, Write, each, winner
 from ..wire.keys import SpaceKey
 from .records import Heads
 from .writer import SegmentWriter
@@ -82,6 +82,12 @@ class Publisher:
             writer.commit()
         except OSError as error:
             self._stop(error)
+
+    def overwrote(self, key: Key, write: Write) -> bool:
+        """Publish a local write that replaced what was seen: return False if it is another case, for `replaced`."""
+        if self.stopped or self._hidden or (self._state.deletes and key in self._state.deletes):
+            return False
+        return self._writer.overwrite(key, write)
 
     def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]], now_ms: int) -> None:
         """Publish again what has ceased to be seen: readers know the time, and followers see that there is news."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ..errors import InvalidKey
 from ..wire.keys import canonical_key_bytes, checked_key, keys_from_wire
@@ -35,19 +35,16 @@ from .layout import (
     VERSION_AT,
     WORD_BYTES,
 )
-from .records import visible_value
+from .records import SETTLED_MS, visible_value
 from .segment import Segment
 
 DECODED_MAX: Final = 100_000
 """So many values are kept decoded; then they are forgotten all at once, and decoded again as they are read."""
 
 
-class _Place(NamedTuple):
-    """Where the word of a key is, for as long as there is this generation, and what it holds while that is the same."""
-
-    word_at: int
-    word: int
-    value: Any
+_Place = tuple[int, int, Any, int]
+"""Where the word of a key is, for as long as there is this generation; the word; and what is seen under the key while
+the word is the same, and the time before that (0: for ever)."""
 
 
 class _View:
@@ -106,36 +103,29 @@ class SharedReader:
         view = self.view
         words = view.words
         version = words[VERSION_AT]
+        place = view.places.get(key)
+        if place is not None:
+            word_at, word, value, until_ms = place
+            holds = words[word_at] == word and words[STATE_AT] != MOVED
+            if holds and (not until_ms or self.seen_ms() < until_ms):
+                if version == view.seen_version and not until_ms:  # it stands still: worth noting
+                    if view.fresh[0] != version:
+                        view.fresh = (version, {})
+                    view.fresh[1][key] = value
+                view.seen_version = version
+                return value
         if words[STATE_AT] == MOVED:
             view = self.current()
-            words = view.words
-            version = words[VERSION_AT]
-        place = view.places.get(key)
-        if place is None or words[place.word_at] != place.word:
-            place, lasting = self._found(view.segment, key, place)
-            if not lasting:
-                return place.value
-            if len(view.places) >= DECODED_MAX:
-                view.forget()
-            view.places[key] = place
-        if view.fresh[0] != version:
-            if view.seen_version != version:  # while the writer is busy, what holds for one version is not worth noting
-                view.seen_version = version
-                return place.value
-            view.fresh = (version, {})
-        if words[VERSION_AT] == version:  # so what was read is what holds at that version
-            view.fresh[1][key] = place.value
-        return place.value
+            place = view.places.get(key)
+        return self._found(view, key, place)
 
-    def _found(self, segment: Segment, key: Any, place: _Place | None) -> tuple[_Place, bool]:
-        """Look a key up, where it was before if that is known.
-
-        Return what it holds, and whether it does so until its word moves.
-        """
+    def _found(self, view: _View, key: Any, place: _Place | None) -> Any:
+        """Look a key up, where it was before if that is known, and note what it holds."""
+        segment = view.segment
         words = segment.words
         commit = words[COMMIT_AT]
         if place is not None:
-            word_at = place.word_at
+            word_at = place[0]
             word = words[word_at]
         else:
             word_at, word = lookup.find(segment, _key_bytes(key))
@@ -143,11 +133,15 @@ class SharedReader:
         if not data:
             raise KeyError(key)
         _, _, key_bytes, siblings, deletes, _ = HEADING.unpack_from(data, RECORD.size)
-        found, lasting = visible_value(data, key_bytes, siblings, deletes, self.seen_ms)
+        found, until_ms = visible_value(data, key_bytes, siblings, deletes, self.seen_ms)
         if found is None:
             raise KeyError(key)
-        is_newest = (word & OFFSET_MASK) * WORD_BYTES < commit
-        return _Place(word_at, word, decode_value(found)), lasting and is_newest
+        value = decode_value(found)
+        if (word & OFFSET_MASK) * WORD_BYTES < commit and until_ms != SETTLED_MS:
+            if len(view.places) >= DECODED_MAX:
+                view.forget()
+            view.places[key] = (word_at, word, value, until_ms)
+        return value
 
     def read(self) -> dict[Any, Any]:
         """Return all that is visible, as of one moment, in the order in which the keys first came.  O(keys)."""

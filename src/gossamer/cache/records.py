@@ -7,13 +7,16 @@ from a writer that died knows what it knew, and no delete is undone by that.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from ..crdt.dots import Dot, Origin
 from ..crdt.writes import EXPIRY_UNIT, FLAG_BITS, Held, Write, each
 from ..errors import Malformed
 from .layout import DOT, ENTRY, HEAD, HEADING, HEADS, RECORD, RECORD_BYTES, SIBLING
+
+SETTLED_MS: Final = 1
+"""A time that has passed: what holds until then is not kept."""
 
 
 class Entry(NamedTuple):
@@ -113,20 +116,21 @@ def _read_heads(data: bytes, heads: int, forgotten: int) -> Heads:
 
 def visible_value(
     data: bytes, key_bytes: int, siblings: int, deletes: int, now_ms: Callable[[], int]
-) -> tuple[bytes | None, bool]:
-    """Return the value that is seen (None: none is), and whether that may change as time passes.
+) -> tuple[bytes | None, int]:
+    """Return the value that is seen (None: none is), and before which time that is sure to hold: 0 for ever.
 
     `now_ms` is asked only if something there expires.
     """
     at = RECORD_BYTES + key_bytes
     value_at = at + siblings * SIBLING.size + deletes * DOT.size
-    lasting = True
+    until_ms = 0
     for number in range(siblings):
         _, _, _, meta, size = SIBLING.unpack_from(data, at + number * SIBLING.size)
         if meta < EXPIRY_UNIT:
-            return data[value_at : value_at + size], lasting
-        lasting = False
-        if meta >> FLAG_BITS > now_ms():
-            return data[value_at : value_at + size], False
+            return data[value_at : value_at + size], until_ms
+        expires_ms = meta >> FLAG_BITS
+        if expires_ms > now_ms():
+            return data[value_at : value_at + size], until_ms or expires_ms
+        until_ms = SETTLED_MS  # a clock put back would show this one again
         value_at += size
-    return None, lasting
+    return None, until_ms

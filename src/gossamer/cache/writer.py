@@ -73,8 +73,6 @@ class SegmentWriter:
 
         Raises `OSError` if there is no space left.
         """
-        if type(held) is Write and not deletes and self._next is None and self._at.overwrite(key, held):
-            return
         key_bytes = canonical_key_bytes(key)
         try:
             birth = self._put(self._at, key, key_bytes, held, deletes, 0)
@@ -86,6 +84,20 @@ class SegmentWriter:
                 self._put(self._next, key, key_bytes, held, deletes, birth)
             except NoRoom:
                 self._give_up_next()  # the step ends by beginning another
+
+    def overwrite(self, key: Key, write: Write) -> bool:
+        """Put a lone write under a key that holds something, and commit: a whole step.  O(1).
+
+        Return False if this is another case, and nothing was done.
+        """
+        at = self._at
+        if self._next is not None or at is not self._shown or self._puts or not at.overwrite(key, write):
+            return False
+        words = at.words
+        self.version = version = self.version + 1
+        words[COMMIT_AT] = at.head
+        words[VERSION_AT] = version
+        return True
 
     def _put(
         self, into: Generation, key: Key, key_bytes: bytes, held: Held, deletes: tuple[Dot, ...], birth: int
@@ -103,7 +115,7 @@ class SegmentWriter:
             birth = self._births
             self._births += 1
         data = entry_record(key_bytes, held, deletes, previous, birth)
-        into.lead(word_at, into.append(data))
+        into.lead(key, word_at, into.append(data))
         size_bytes = aligned(len(data))
         into.live_bytes += size_bytes - before_bytes
         if into is self._at:
@@ -156,7 +168,7 @@ class SegmentWriter:
                     self._take_next()
             except NoRoom:
                 self._give_up_next()
-        elif at.head * 2 > at.segment.size_bytes or at.used * 2 > at.segment.slots:
+        elif at.is_half_full:
             with contextlib.suppress(OSError):  # while there is room in this one, nothing is lost by that
                 self._begin_next()
 

@@ -15,7 +15,6 @@ from typing import Any
 from .. import SecretError, register
 
 SEAL_BYTES = 32
-SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 
 
 @register(name="gossamer.SealedPickle")
@@ -37,16 +36,12 @@ class PickleSeal:
         data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
         return SealedPickle(self._seal(data) + data)
 
-    def opened(self, value: Any) -> Any:
-        """Return the value that was given, containers as new ones, which the caller may change.
+    def opened(self, value: SealedPickle) -> Any:
+        """Return the value that was sealed, a new one each time.
 
         Raises `SecretError` for a pickle that nobody with the secret has sealed, and what `pickle.loads` raises,
         such as AttributeError for a class that this program lacks.
         """
-        if type(value) in SCALARS:
-            return value
-        if type(value) is not SealedPickle:
-            return thawed(value)
         seal, data = value.data[:SEAL_BYTES], value.data[SEAL_BYTES:]
         if not hmac.compare_digest(seal, self._seal(data)):
             raise SecretError(

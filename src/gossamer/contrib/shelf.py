@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from .. import ConfigurationError, Hosted, UnsendableValue, host
-from .sealed_pickle import SCALARS, PickleSeal
+from .sealed_pickle import PickleSeal, SealedPickle, thawed
 
 PREFIX: Final = "cache"
 """Where a shelf is whose location names a mesh only."""
@@ -55,7 +55,7 @@ class Shelf:
             value = home.cache[self._prefix + key]
         except KeyError:
             return default
-        return value if type(value) in SCALARS else home.seal.opened(value)
+        return home.seal.opened(value) if type(value) is SealedPickle else thawed(value)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
         """Return the values of those keys that are there."""

@@ -84,6 +84,8 @@ class Ledger:
         """Whether somebody will look at the outbox without being told of what is written."""
         self.watched = False
         """Whether the observer wants to be told of local writes; of others' it always is."""
+        self.overwrote: Callable[[Key, Write], bool] | None = None
+        """Where nobody but a publisher is told of local writes: takes a lone one, or returns False."""
         self.decoded: dict[Any, Any] = {}
         """Values that readers have decoded, by key: a reader enters them, we drop what changes."""
         self.observer = observer
@@ -108,7 +110,7 @@ class Ledger:
                 tell = True
             if key in self.decoded:
                 del self.decoded[key]
-            if self.watched:
+            if self.watched and (value is None or self.overwrote is None or not self.overwrote(key, write)):
                 self.observer.replaced((Replaced(key, before, None if value is None else write),), True)
             return tell
 

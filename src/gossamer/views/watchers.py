@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from ..crdt.dots import Origin
-from ..crdt.writes import Held, Key, Replaced, winner
+from ..crdt.writes import Held, Key, Replaced, Write, winner
 from ..protocol.ledger import Ledger, Observer
 from ..wire.keys import SpaceKey
 from .changes import Change, Raw
@@ -80,6 +80,13 @@ class Feed:
         return len(self._queue)
 
 
+class Publishing(Observer, Protocol):
+    """Shows the state elsewhere."""
+
+    def overwrote(self, key: Key, write: Write) -> bool:
+        """Show a lone local write that replaced what was seen; return False if `replaced` must be told instead."""
+
+
 class Watchers:
     """Told by the ledger, under its lock, of all that changes; tells feeds and waiters."""
 
@@ -88,7 +95,7 @@ class Watchers:
         self.ledger: Ledger | None = None
         self.feeds: tuple[Feed, ...] = ()
         self.waiters: tuple[Callable[[], None], ...] = ()
-        self._publishing: Observer | None = None
+        self._publishing: Publishing | None = None
         self._seen_ms = seen_ms
         self._writer_of = writer_of
 
@@ -128,9 +135,11 @@ class Watchers:
 
     def _mark(self) -> None:
         """While nobody watches, the ledger need not tell us of our own writes."""
-        self._ledger.watched = bool(self.feeds or self.waiters or self._publishing)
+        publishing, told = self._publishing, bool(self.feeds or self.waiters)
+        self._ledger.watched = told or publishing is not None
+        self._ledger.overwrote = None if told or publishing is None else publishing.overwrote
 
-    def publish_by(self, publisher: Observer | None) -> None:
+    def publish_by(self, publisher: Publishing | None) -> None:
         """Tell `publisher` first of each step, from now on: it shows the state elsewhere.  Call it under the lock."""
         self._publishing = publisher
         self._mark()
