@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final
 
-from ...contrib.sealed_pickle import SCALARS, SEAL_BYTES, PickleSeal, SealedPickle, thawed
+from ...contrib.sealed_pickle import SEAL_BYTES, PickleSeal, SealedPickle, thawed
 from ...errors import SecretError, UnsendableValue
 from .frozen import frozen
 from .serializers import (
@@ -138,8 +138,7 @@ def pickled_bytes(key: Any, stored: Any) -> int:
     """Return how many bytes longer the pickle of a dict is for this item.  O(size); nothing is unpickled."""
     if type(stored) is SealedPickle:
         return pickled_bytes(key, None) - 1 + len(stored.data) - SEAL_BYTES - _VALUE_ALONE
-    value = stored if type(stored) in SCALARS else thawed(stored)
-    return len(pickle.dumps({key: value}, pickle.HIGHEST_PROTOCOL)) - _ITEM_ALONE
+    return len(pickle.dumps({key: thawed(stored)}, pickle.HIGHEST_PROTOCOL)) - _ITEM_ALONE
 
 
 _ITEM_ALONE: Final = 15
