@@ -138,6 +138,10 @@ class Sharing:
 
     def _do(self, guest: Guest, request: Request) -> Any:
         match request:
+            case (_, Verb.WRITE, (rows,)):
+                return self._write(rows)
+            case (_, Verb.SWAP, (key, expected, value, ttl)):
+                return self._swap(key, expected, value, ttl)
             case (_, Verb.GREET, (int(version),)):
                 if version != ATTACH_VERSION:
                     raise ConfigurationError(
@@ -151,10 +155,6 @@ class Sharing:
             case (_, Verb.SUCCEED, ()):
                 self._heirs.add(guest)
                 return None
-            case (_, Verb.WRITE, (tuple(rows),)):
-                return self._write(rows)
-            case (_, Verb.SWAP, (key, expected, value, ttl)):
-                return self._swap(key, expected, value, ttl)
             case (_, Verb.CLEAR, ()):
                 return self._handle.clear()
             case (_, Verb.EMIT, (str(name), tuple(args), dict(kwargs), str(sender))):
@@ -171,8 +171,12 @@ class Sharing:
             (checked_key(key), self._checked(key, value), self._meta(FORCE if force else 0, ttl))
             for key, value, ttl, force in rows
         ]
-        handle._ledger.write_many(items, handle.clock.wall_ms())
-        self._is_unsent = True
+        if len(items) == 1 and items[0][1] is not None:
+            [(key, value, meta)] = items
+            self._is_unsent |= handle._ledger.write(key, value, handle.clock.wall_ms(), meta)
+        else:
+            handle._ledger.write_many(items, handle.clock.wall_ms())
+            self._is_unsent = True
 
     def _meta(self, flags: int, ttl: float | None) -> int:
         return flags if ttl is None else expiry_meta(flags, self._handle.seen_ms() + max(1, round(ttl * 1000)))

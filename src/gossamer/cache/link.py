@@ -21,7 +21,8 @@ from .sockets import connected
 
 AGAIN_S: Final = 0.01
 """Between two tries to reach a publisher."""
-READ_BYTES: Final = 1 << 18
+READ_BYTES: Final = 1 << 13
+"""Room for a usual reply; a larger one is read in several pieces."""
 REPEATABLE: Final = frozenset({Verb.GREET, Verb.WRITE, Verb.CLEAR, Verb.WATCH})
 """What may be done twice: it says what is to be, whatever is there."""
 
@@ -37,6 +38,8 @@ class Link:
         self._frames = Frames()
         self._number = CHANGED
         self._pid = os.getpid()
+        self._is_hurried = False
+        """Whether the stream was opened late, and waits only for as long as was left then."""
         self.version = 0
         """The version of the segment that shows what was asked for last."""
 
@@ -65,9 +68,8 @@ class Link:
             asked = False
             try:
                 sock = self._connected(deadline)
-                sock.settimeout(max(0.001, deadline - time.monotonic()))
+                sock.sendall(frame)  # of which nothing is done unless it was sent whole
                 asked = True
-                sock.sendall(frame)
                 return self._reply(sock)
             except TimeoutError:
                 self.drop()
@@ -92,7 +94,10 @@ class Link:
             self._socket, self._frames, self._pid = None, Frames(), os.getpid()
         if self._socket is None:
             self._socket = connected(self._path, max(0.001, deadline - time.monotonic()))
-            self._frames = Frames()
+            self._frames, self._is_hurried = Frames(), True
+        elif self._is_hurried:
+            self._socket.settimeout(max(0.001, self.timeout_s))
+            self._is_hurried = False
         return self._socket
 
     def _reply(self, sock: socket.socket) -> Reply:

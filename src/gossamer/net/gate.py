@@ -19,7 +19,7 @@ from ..errors import Malformed
 
 logger = logging.getLogger("gossamer.net")
 
-READ_BYTES = 1 << 18
+READ_BYTES = 1 << 14
 UNREAD_BYTES_MAX = 64 << 20
 """An attached process that leaves so much unread is cut off: it will come again."""
 
