@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import pickle
 import random
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
@@ -20,7 +21,7 @@ import pytest
 from memories import MANY, Other, write_many
 
 import gossamer
-from gossamer.compat.shared_memory_dict import SharedMemoryDict, block, configure
+from gossamer.compat.shared_memory_dict import SharedMemoryDict, block, configure, turns
 from gossamer.compat.shared_memory_dict.hooks import create_shared_memory, free_shared_memory
 from gossamer.compat.shared_memory_dict.lock import lock
 from gossamer.compat.shared_memory_dict.serializers import (
@@ -349,7 +350,7 @@ def test_s6_shm_says_what_there_is_and_removes_it(name, memory):
     assert SharedMemoryDict(name, 60).shm.size == 50
 
 
-@pytest.mark.parametrize("how", ["ends", "kill"])
+@pytest.mark.parametrize("how", [pytest.param("ends", marks=pytest.mark.slow), "kill"])
 def test_s7_a_process_that_only_looked_takes_nothing_with_it(name, memory, other, how):
     memory["a"] = 1
     second = other()
@@ -592,6 +593,26 @@ def test_s10_a_writer_that_is_killed_in_the_midst_of_it_holds_up_nobody(name, me
     assert memory == {"a": 1}
 
 
+def test_s10_a_writer_that_is_stopped_in_the_midst_of_it_is_named_as_what_it_is_and_readers_go_on(
+    name, memory, other, monkeypatch
+):
+    memory["a"] = 1
+    second = other()
+    second.does(f"smd = SharedMemoryDict({name!r}, 1)")
+    second.does("turn = smd.shm.checked()._at_turn()")
+    second.does("turn.__enter__() and None")
+    os.kill(second.pid, signal.SIGSTOP)
+    monkeypatch.setattr(turns, "PATIENCE_S", 0.1)
+
+    with pytest.raises(gossamer.MeshTimeout, match="stopped"):
+        memory["a"] = 2
+    assert memory == {"a": 1}
+    os.kill(second.pid, signal.SIGCONT)
+    second.does("turn.__exit__(None, None, None)")
+    memory["a"] = 2
+    assert memory == {"a": 2}
+
+
 def test_s10_the_older_librarys_lock_is_there_for_programs_that_import_it():
     calls = []
 
@@ -673,6 +694,7 @@ def test_s12_what_is_read_or_written_is_one_item_and_not_all(memory, monkeypatch
         assert ("new" in memory, "a" in memory, len(memory)) == (True, False, 2002)
 
 
+@pytest.mark.slow
 def test_s12_a_write_takes_as_long_among_many_keys_as_among_few(memory):
     def fastest_s() -> float:
         took = []
