@@ -399,6 +399,7 @@ def test_s8_a_server_makes_it_before_it_starts_workers_and_frees_it_at_its_exit(
     assert forked(lambda: SharedMemoryDict(name, 1).update(b=SharedMemoryDict(name, 1)["a"] + 1)) == 0
     assert other().does(f"dict(SharedMemoryDict({name!r}, 1))") == {"a": 1, "b": 2}
     assert SharedMemoryDict(name, 1).shm.size == 4096
+    assert used(SharedMemoryDict(name, 1)) == len(pickle.dumps({"a": 1, "b": 2}, -1))
     with pytest.raises(FileExistsError):
         create_shared_memory(name, 4096)
     free_shared_memory(name)

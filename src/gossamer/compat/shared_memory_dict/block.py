@@ -44,7 +44,9 @@ def configure(**arguments: Any) -> None:
     """
     unknown = sorted(set(arguments) - _ARGUMENTS)
     if unknown:
-        raise ConfigurationError(f"configure() does not know {', '.join(unknown)}; it takes {', '.join(_ARGUMENTS)}")
+        raise ConfigurationError(
+            f"configure() does not know {', '.join(unknown)}; it takes {', '.join(sorted(_ARGUMENTS))}"
+        )
     _configured.clear()
     _configured.update(arguments)
 
@@ -97,7 +99,10 @@ class Block:
         return None if head is None else head[0]
 
     def make(self, size: int, fixed_bytes: int = 0, *, anew: bool = False) -> None:
-        """Make the memory if it is not there.  Raises `FileExistsError` if it is and must not be, ValueError."""
+        """Make the memory if it is not there.
+
+        Raises `FileExistsError` if it is and must not be, and ValueError for a size that is not above 0.
+        """
         with self._at_turn() as cache:
             if HEAD not in cache:
                 if not size > 0:
@@ -142,7 +147,7 @@ class Block:
                 cache[HEAD] = (before[0], used)
 
     def _used(self, cache: gossamer.Hosted, entries: Entries, before: tuple[int, int], grown: int) -> int:
-        size, used = before
+        size, used = before[0], before[1] or entries.fixed_bytes  # 0: whoever made it knew of no serializer
         if grown > 0 and used + grown > size:  # count: what was not written by these classes was not counted
             used = entries.fixed_bytes + sum(entries.cost(*item) for item in cache.read().items() if item[0] != HEAD)
             if used + grown > size:
