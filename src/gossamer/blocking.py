@@ -8,9 +8,7 @@ use.  Listeners run on one more thread, started by the first `on`.
 
 from __future__ import annotations
 
-import atexit
 import inspect
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +16,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from .blocking_events import BlockingEvents
+from .ending import at_the_end, at_the_end_of_a_child
 from .errors import ConfigurationError, MeshTimeout, WrongThread
 from .handle import EVERYTHING, Arguments, MeshHandle, Peer
 from .options import Options
@@ -59,7 +58,7 @@ class BlockingMesh(MeshHandle):
         """Live, in a thread; return once caught up."""
         self._loop = LoopThread(self)
         _open[id(self)] = self
-        _close_with_process()
+        at_the_end_of_a_child(_close_all)
         try:
             self._loop.start()
         except BaseException:  # of the loop, or Ctrl-C while it joins: leave nothing behind
@@ -493,14 +492,6 @@ def _close_all() -> None:
         mesh._finish_end()
 
 
-def _close_with_process() -> None:
-    """Let a child of `multiprocessing` end as any program: it runs no `atexit`, but finalizers of its own."""
-    process = sys.modules.get("multiprocessing.process")
-    util: Any = sys.modules.get("multiprocessing.util")
-    if process is not None and util is not None and process.parent_process() is not None:
-        util.Finalize(None, _close_all, exitpriority=0)
-
-
-atexit.register(_close_all)
+at_the_end(_close_all)
 
 __all__ = ["BlockingChanges", "BlockingMesh", "join"]

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from .attached import TIMEOUT_S, Cache
-from .cache.host_lock import HostLock
+from .cache.host_lock import Following, HostLock
 from .cache.link import Link
 from .cache.places import place_of
-from .cache.requests import Verb
-from .errors import AlreadyShared, GossamerError, NoPublisher, SecretError
+from .ending import at_the_end, at_the_end_of_a_child
+from .errors import AlreadyShared, NoPublisher, SecretError
 from .forking import tell_of_forks
 from .settings import arguments_of
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("gossamer.cache")
 
+ANSWER_S = 0.25
+"""Whoever publishes says hello within this time, or is asked again."""
 LOOK_AGAIN_S = 0.02
 """While nobody answers and somebody holds the lock, who is about to publish, it is looked for so often."""
 
@@ -43,6 +46,8 @@ class Hosted(Cache):
         super().__init__(arguments.name, timeout_s)
         self._program_key: bytes | None = None
         tell_of_forks(self)
+        _open[id(self)] = self
+        at_the_end_of_a_child(_close_all)
 
     @property
     def mesh(self) -> BlockingMesh | None:
@@ -82,6 +87,7 @@ class Hosted(Cache):
         self._revive()
         if not self._closed:
             self._candidate = _Candidate(self._arguments)
+            at_the_end_of_a_child(_close_all)
 
 
 class _Candidate:
@@ -90,7 +96,8 @@ class _Candidate:
     def __init__(self, arguments: Arguments) -> None:
         self._arguments = arguments
         self._place = place_of(arguments.name)
-        self._link = Link(self._place.socket, timeout_s=0.0)
+        self._link = Link(self._place.socket, timeout_s=ANSWER_S)
+        self._following = Following(self._place.lock)
         self._stopping = threading.Event()
         self._decided = threading.Event()
         self._raised: BaseException | None = None
@@ -118,6 +125,8 @@ class _Candidate:
                 logger.exception("this process takes no turn in sharing %r any more", self._arguments.name)
             self._raised = error
             self._decided.set()
+        finally:
+            self._leave()
 
     def _publish(self) -> bool:
         """Be the peer until we are stopped; return False if another was faster."""
@@ -128,6 +137,7 @@ class _Candidate:
         except AlreadyShared:
             return False
         self.mesh = mesh
+        self._following.close()
         self._decided.set()
         self._stopping.wait()
         mesh.close()
@@ -136,9 +146,7 @@ class _Candidate:
 
     def _follow(self) -> None:
         """Stay attached to whoever publishes, and return when it has ended, or if there is nobody yet."""
-        try:
-            self._link.ask(Verb.SUCCEED)
-        except GossamerError:
+        if not self._link.follow():
             self._stopping.wait(LOOK_AGAIN_S)
             return
         self._decided.set()
@@ -147,6 +155,16 @@ class _Candidate:
                 self._link.wait_for_news(None)
         except OSError:
             self._link.drop()
+
+    def _leave(self) -> None:
+        """Take no more turns; and if the one who published has ended while we were to follow, leave no file behind."""
+        self._following.close()
+        lock = HostLock.taken(self._place.lock)
+        if lock is not None:
+            if lock.is_last():
+                self._place.segment.unlink(missing_ok=True)
+                self._place.socket.unlink(missing_ok=True)
+            lock.close()
 
     def stop(self) -> None:
         """End; if we publish, in order."""
@@ -178,3 +196,15 @@ def host(
     return Hosted(
         arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname, share=True), timeout
     )
+
+
+_open: weakref.WeakValueDictionary[int, Hosted] = weakref.WeakValueDictionary()
+
+
+def _close_all() -> None:
+    """Leave in order whatever nobody closed."""
+    for hosted in list(_open.values()):
+        hosted.close()
+
+
+at_the_end(_close_all)

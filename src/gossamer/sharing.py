@@ -7,7 +7,6 @@ then, so it outlives this one.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -19,16 +18,19 @@ from .cache.host_lock import HostLock
 from .cache.inheritance import Inheritance
 from .cache.places import place_of
 from .cache.publisher import Publisher
-from .cache.requests import ATTACH_VERSION, CHANGED, Frames, Request, Verb, read_request, reply_frame
+from .cache.requests import ATTACH_VERSION, CHANGED, GOODBYE, Frames, Request, Verb, read_request, reply_frame
 from .cache.sockets import listening
 from .crdt.writes import FORCE, Delta, Held, Key, Replaced, Write, expiry_meta
-from .errors import AlreadyShared, ConfigurationError, GossamerError, Malformed
+from .errors import AlreadyShared, GossamerError, Malformed, MeshClosed
 from .handle import MeshHandle
 from .net.gate import Gate, Guest
 from .views.mapping import too_large
 from .wire.keys import checked_key
 from .wire.values import decode_value
 
+HELLO_FRAME = reply_frame(CHANGED, 0, "", ATTACH_VERSION)
+NEWS_FRAME = reply_frame(CHANGED, 0)
+GOODBYE_FRAME = reply_frame(GOODBYE, 0)
 BEAT_S = 0.1
 """How often the publisher says that it lives."""
 
@@ -47,9 +49,8 @@ class Sharing:
         self._lock = lock
         self._frames: dict[Guest, Frames] = {}
         self._is_unsent = False
-        self._heirs: set[Guest] = set()
-        """Those who will publish when this process ends."""
-        self.gate = Gate(partial(listening, place.socket), self._answer, self._answered, reply_frame(CHANGED, 0))
+        opening = partial(listening, place.socket)
+        self.gate = Gate(opening, self._answer, self._answered, HELLO_FRAME, NEWS_FRAME, GOODBYE_FRAME)
         mesh = int.from_bytes(handle.mesh_tag[:8], "big")
         before = Inheritance(place.segment, mesh)
         self._inherit(before.delta())
@@ -107,7 +108,7 @@ class Sharing:
         """Publish no more.  Attached processes can go on reading; one that may publish next inherits what is there."""
         with self._handle._ledger.lock:
             self._handle._watchers.publish_by(None)
-            self.publisher.close(unlink=not self._heirs)
+            self.publisher.close(unlink=self._lock.is_last())
         self._lock.close()
 
     # -- what attached processes ask ------------------------------------------------------------
@@ -124,7 +125,6 @@ class Sharing:
             frames = self._frames[guest] = Frames()
         if not data:
             del self._frames[guest]
-            self._heirs.discard(guest)
             return b""
         return b"".join([self._one(guest, body) for body in frames.feed(data)])
 
@@ -132,6 +132,8 @@ class Sharing:
         request = read_request(body)
         try:
             result = self._do(guest, request)
+        except MeshClosed:
+            return GOODBYE_FRAME  # nothing was done: whoever publishes next will do it
         except GossamerError as error:
             return reply_frame(request.number, self.publisher.version, type(error).__name__, str(error))
         return reply_frame(request.number, self.publisher.version, "", result)
@@ -142,18 +144,8 @@ class Sharing:
                 return self._write(rows)
             case (_, Verb.SWAP, (key, expected, value, ttl)):
                 return self._swap(key, expected, value, ttl)
-            case (_, Verb.GREET, (int(version),)):
-                if version != ATTACH_VERSION:
-                    raise ConfigurationError(
-                        f"the publisher speaks version {ATTACH_VERSION} of this protocol, not {version}: "
-                        "let all processes of this host use one version of gossamer"
-                    )
-                return os.getpid()
             case (_, Verb.WATCH, ()):
                 guest.watches = True
-                return None
-            case (_, Verb.SUCCEED, ()):
-                self._heirs.add(guest)
                 return None
             case (_, Verb.CLEAR, ()):
                 return self._handle.clear()

@@ -7,12 +7,14 @@ import os
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 import gossamer
+from gossamer.cache.host_lock import Following
 from gossamer.cache.places import place_of
 from gossamer.settings import new_secret
 
@@ -97,6 +99,13 @@ def host(mesh_name: str, mesh_port: int, options: Any) -> Iterator[Callable[...,
         one.close()
 
 
+COUNTER = """
+hosted.insert("n", 0)
+print(json.dumps(True), flush=True)
+for _ in range(500):
+    while not hosted.replace("n", seen := hosted["n"], seen + 1):
+        pass
+"""
 WAIT = "sys.stdin.read()\nhosted.close()\n"
 
 
@@ -152,6 +161,18 @@ def test_the_next_peer_knows_what_the_dead_one_knew_and_others_agree_with_it(pro
     assert caplog.text == ""
 
 
+def test_what_is_first_asked_after_the_peer_died_is_asked_of_the_next(process, host):
+    first = process("print(1, flush=True)\n" + WAIT)
+    first.says()
+    hosted = host()
+    hosted["x"] = 1
+
+    first.kill()
+
+    assert hosted.pop("x") == 1  # which is never asked twice: nobody would know whether it was done
+    assert hosted.add("n") == 1
+
+
 def test_a_peer_that_ends_in_order_hands_everything_over(process, host, eventually):
     first = process("hosted['x'] = 1\nprint(1, flush=True)\n" + WAIT)
     first.says()
@@ -165,13 +186,70 @@ def test_a_peer_that_ends_in_order_hands_everything_over(process, host, eventual
     eventually(lambda: hosted.mesh is not None)
 
 
+def test_while_peers_end_in_order_what_may_be_done_once_is_done_once(host, mesh_name, eventually):
+    """Nobody need wonder whether an insertion or a `pop` was done: a peer that ends says what it has not done."""
+    peers = [host() for _ in range(6)]
+    done: list[tuple[bool, int]] = []
+    ending = threading.Event()
+
+    def work() -> None:
+        with gossamer.attach(mesh_name, timeout=20) as cache:
+            while not ending.is_set():
+                number = len(done)
+                done.append((cache.insert(number, number), cache.pop(number)))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    while len(peers) > 1:
+        until = len(done) + 10
+        eventually(lambda until=until: len(done) > until or not worker.is_alive())
+        [peer] = [one for one in peers if one.mesh is not None]
+        peers = [one for one in peers if one is not peer]  # not `remove`: all are equal
+        peer.close()
+        eventually(lambda peers=peers: any(one.mesh is not None for one in peers))
+    ending.set()
+    worker.join()
+
+    assert len(done) > 50
+    assert done == [(True, number) for number in range(len(done))]
+
+
+def test_when_a_peer_ends_in_order_nothing_that_was_asked_just_then_is_in_doubt(process, host):
+    peers = [process("print(1, flush=True)\n" + WAIT) for _ in range(3)]
+    for peer in peers:
+        peer.says()
+    hosted = host()
+    counters = [process(COUNTER) for _ in range(3)]
+    for counter in counters:
+        counter.says()
+
+    for peer in peers:
+        assert peer.end() == 0
+
+    assert [counter.rest() for counter in counters] == [[]] * 3
+    assert [counter.end() for counter in counters] == [0] * 3
+    assert hosted["n"] == 1500
+
+
+def test_who_ends_when_it_has_just_taken_over_leaves_what_it_inherited(process, host, mesh_name):
+    first = process("hosted['x'] = 1\nprint(1, flush=True)\n" + WAIT)
+    first.says()
+    first.kill()
+    other = Following(place_of(mesh_name).lock)  # who has not found the one that takes over
+
+    host().close()
+    other.close()
+
+    assert host()["x"] == 1
+
+
 def test_when_the_last_has_closed_nothing_is_left(host, mesh_name):
     hosted = host()
     hosted["x"] = 1
     hosted.close()
     hosted.close()
 
-    assert [path.name for path in place_of(mesh_name).files() if path.exists() and path.suffix != ".lock"] == []
+    assert [path.name for path in place_of(mesh_name).files() if path.exists()] == []
     assert "x" not in host()
 
 

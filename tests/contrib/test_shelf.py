@@ -84,9 +84,10 @@ def test_two_shelves_of_one_mesh_must_join_it_alike(shelf, mesh_name, mesh_port)
         Shelf(f"{mesh_name}/other", port=mesh_port, timeout=20, nickname="another").get("x")
 
 
-def test_a_location_names_a_mesh():
-    with pytest.raises(ConfigurationError, match="names no mesh"):
-        Shelf("/cache")
+@pytest.mark.parametrize("location", ["", "/cache", "lab/cache/old"])
+def test_a_location_names_a_mesh_and_at_most_one_prefix(location):
+    with pytest.raises(ConfigurationError, match="names no shelf"):
+        Shelf(location)
 
 
 def test_each_way_to_write(shelf, eventually):

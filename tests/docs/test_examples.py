@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -232,6 +233,16 @@ def test_work_is_done_by_whoever_waits_for_it(start: Callable[..., Program]) -> 
     assert ada.line() == "ada does piece 1: 499500"
     assert giver.line() == "done by ada"
     giver.ends()
+
+
+def test_workers_of_a_site_count_each_others_visits(start: Callable[..., Program]) -> None:
+    pytest.importorskip("django", reason="Django is not installed here")
+    sites = [start("django_cache.py") for _ in range(2)]
+    urls = [site.line() for site in sites]
+
+    said = [urlopen(f"{url}?name={name}", timeout=20).read().decode() for name in ("ada", "bob") for url in urls]
+
+    assert said == ["visit 1, after nobody", "visit 2, after ada", "visit 3, after ada", "visit 4, after bob"]
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)

@@ -18,7 +18,7 @@ class Bell:
     """Rings when something was published.  Where nobody rings it, whoever waits looks from time to time."""
 
     def __init__(self, path: Path) -> None:
-        self._link = Link(path, timeout_s=0.0)
+        self._link = Link(path, timeout_s=LOOK_S)
         self._rings = False
 
     def wait(self, seconds: float | None) -> None:

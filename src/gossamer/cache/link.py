@@ -15,16 +15,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from .. import errors
-from ..errors import GossamerError, NoPublisher
-from .requests import CHANGED, Frames, Reply, Verb, read_reply, request_frame
+from ..errors import ConfigurationError, GossamerError, NoPublisher
+from .requests import ATTACH_VERSION, CHANGED, GOODBYE, Frames, Reply, Verb, read_reply, request_frame
 from .sockets import connected
 
 AGAIN_S: Final = 0.01
 """Between two tries to reach a publisher."""
 READ_BYTES: Final = 1 << 13
 """Room for a usual reply; a larger one is read in several pieces."""
-REPEATABLE: Final = frozenset({Verb.GREET, Verb.WRITE, Verb.CLEAR, Verb.WATCH})
+REPEATABLE: Final = frozenset({Verb.WRITE, Verb.CLEAR, Verb.WATCH})
 """What may be done twice: it says what is to be, whatever is there."""
+
+
+class _EndedInOrder(ConnectionResetError):
+    """The publisher said goodbye: it has not done what was asked."""
 
 
 class Link:
@@ -76,6 +80,7 @@ class Link:
                 raise NoPublisher(self._story("did not answer", verb, asked)) from None
             except OSError as error:
                 self.drop()
+                asked &= not isinstance(error, _EndedInOrder)
                 if asked and verb not in REPEATABLE:
                     raise NoPublisher(self._story("has gone", verb, asked)) from error
                 if time.monotonic() >= deadline:
@@ -95,10 +100,34 @@ class Link:
         if self._socket is None:
             self._socket = connected(self._path, max(0.001, deadline - time.monotonic()))
             self._frames, self._is_hurried = Frames(), True
+            self._await_hello(self._socket)  # until then, nobody may ever have read what we ask
         elif self._is_hurried:
             self._socket.settimeout(max(0.001, self.timeout_s))
             self._is_hurried = False
         return self._socket
+
+    def _await_hello(self, sock: socket.socket) -> None:
+        while True:
+            data = sock.recv(READ_BYTES)
+            if not data:
+                raise ConnectionResetError("the publisher closed the stream")
+            for body in self._frames.feed(data):
+                version = read_reply(body).result
+                if version != ATTACH_VERSION:
+                    raise ConfigurationError(
+                        f"the publisher speaks version {version} of this protocol, not {ATTACH_VERSION}: "
+                        "let all processes of this host use one version of gossamer"
+                    )
+                return
+
+    def follow(self) -> bool:
+        """Open a stream to whoever publishes; return whether there is anybody.  Then `wait_for_news` tells its end."""
+        try:
+            self._connected(time.monotonic() + self.timeout_s)
+        except OSError:
+            self.drop()
+            return False
+        return True
 
     def _reply(self, sock: socket.socket) -> Reply:
         while True:
@@ -109,6 +138,8 @@ class Link:
                 reply = read_reply(body)
                 if reply.number == self._number:
                     return reply
+                if reply.number == GOODBYE:
+                    raise _EndedInOrder
 
     def wait_for_news(self, timeout_s: float | None) -> bool:
         """After `Verb.WATCH`: return whether something was published in time.  Raises `OSError` if the stream ended."""

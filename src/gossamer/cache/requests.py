@@ -31,33 +31,34 @@ FORCED, DELETED, SAME, LIMITED, KEPT, ANYTHING, EXACTLY = (1 << bit for bit in r
 """Flags of a row: by force; no value, or that which is there; to live for so long, or as long as that would have;
 and of what is there, that it is anything, or what stands after the row (else: nothing)."""
 FRAME_BYTES_MAX: Final = 1 << 30
-ATTACH_VERSION: Final = 2
+ATTACH_VERSION: Final = 1
+"""What the publisher says as soon as a stream is open: so it is known that somebody is there, and how to talk."""
 CHANGED: Final = 0
 """The number of a reply that nobody asked for: something was published."""
+
+
+GOODBYE: Final = (1 << 64) - 1
+"""The number of the last reply of a publisher that ends in order: what it has not answered by then it has not done."""
 
 
 class Verb(IntEnum):
     """What can be asked for."""
 
-    GREET = 0
-    """(version of this protocol): answered by the publisher's process id."""
-    WRITE = 1
+    WRITE = 0
     """((key, value bytes or None, seconds to live or None, whether by force) ...)."""
-    SWAP = 2
+    SWAP = 1
     """(key, expected, value, ttl): written if what is seen is as expected (value bytes; None: nothing; True: anything).
 
     The value is bytes, None to delete, or True for the same again; ttl is in seconds, None for ever, or True for when
     that would have ended.  Answered by (whether it was written, what was seen)."""
-    CLEAR = 3
+    CLEAR = 2
     """Delete every key of the user's."""
-    WATCH = 4
+    WATCH = 3
     """From now on, tell of changes."""
-    EMIT = 5
+    EMIT = 4
     """(name, arguments, keyword arguments, sender or None)."""
-    COUNT = 6
+    COUNT = 5
     """(name of a counter, by how much)."""
-    SUCCEED = 7
-    """Whoever asks publishes when this process ends, so what it held must stay."""
 
 
 _VERBS = tuple(Verb)

@@ -40,8 +40,8 @@ class Shelf:
 
     def __init__(self, location: str, **arguments: Any) -> None:
         self.mesh, _, prefix = location.partition("/")
-        if not self.mesh:
-            raise ConfigurationError(f"{location!r} names no mesh: give a location such as 'lab/{PREFIX}'")
+        if not self.mesh or "/" in prefix:  # which would lie within another shelf
+            raise ConfigurationError(f"{location!r} names no shelf of a mesh: give a location such as 'lab/{PREFIX}'")
         self._prefix = f"{prefix or PREFIX}/"
         self._arguments = arguments
         self._home: _Home | None = None
@@ -151,6 +151,12 @@ class Shelf:
         return write(self._opened().seal.sealed(value))
 
     # -- the mesh -----------------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this process takes part in the mesh, so that a read waits for nobody.  Else the next use opens it."""
+        home = _homes.get(self.mesh)
+        return home is not None and not home.closed
 
     def _opened(self) -> _Home:
         home = self._home

@@ -38,8 +38,8 @@ class Gate:
     """Serves the attached processes of one mesh.
 
     `listening` opens the socket, not to block; `answer(guest, data)` returns what is sent back, and is called with
-    no data when the guest has gone; `answered` is called once that has left, for what nobody waits for; `news` is
-    what tells of a change.
+    no data when the guest has gone; `answered` is called once that has left, for what nobody waits for.  `hello` is
+    the first word to a guest, `news` tells of a change, `goodbye` is the last word if we end in order.
     """
 
     def __init__(
@@ -47,12 +47,16 @@ class Gate:
         listening: Callable[[], AbstractContextManager[socket.socket]],
         answer: Callable[[Guest, bytes], bytes],
         answered: Callable[[], None],
+        hello: bytes,
         news: bytes,
+        goodbye: bytes,
     ) -> None:
         self._listening = listening
         self._answer = answer
         self._answered = answered
+        self._hello = hello
         self._news = news
+        self._goodbye = goodbye
         self._guests: set[Guest] = set()
         self._token: trio.lowlevel.TrioToken | None = None
         self._nursery: trio.Nursery | None = None
@@ -81,6 +85,7 @@ class Gate:
         sock.setblocking(False)
         self._guests.add(guest)
         try:
+            self._send(guest, self._hello)
             while True:
                 await trio.lowlevel.wait_readable(sock)
                 try:
@@ -96,6 +101,11 @@ class Gate:
                     self._answered()
                 if guest.watches:
                     self.watchers = sum(one.watches for one in self._guests)
+        except trio.Cancelled:
+            if not guest.outgoing:
+                with contextlib.suppress(OSError):  # it has gone, or reads nothing: then it asks nothing
+                    sock.send(self._goodbye)
+            raise
         except (Malformed, ConnectionError) as error:
             logger.warning("an attached process was cut off: %s", error)
             self._answer(guest, b"")
