@@ -32,3 +32,11 @@ def test_a_server_makes_it_before_its_workers_and_frees_it_after_them(program):
     assert server.ends() == (0, "")
 
     assert server.rest() == ["150", "freed"]
+
+
+def test_the_readmes_cache_of_django_is_shared_by_workers(program):
+    pytest.importorskip("django", reason="Django is not installed")
+    site = program("django")
+    assert site.ends() == (0, "")
+
+    assert site.rest() == ["2 <html> nothing"]
