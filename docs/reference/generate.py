@@ -226,6 +226,13 @@ OBJECTS: dict[type, tuple[str, ...]] = {
     gossamer.Fenced: ("put", "remove", "update", "adopt", "token", "snapshot"),
 }
 BINDINGS = {"tkinter": ("tk_var", "tk_text"), "qt": ("MeshSignals",)}
+CACHES = {
+    "django": ("GossamerCache",),
+    "cachelib": ("GossamerCache",),
+    "flask_caching": ("GossamerCache",),
+    "dogpile": ("GossamerBackend",),
+    "aiocache": ("GossamerCache",),
+}
 WAITING = ("changes", "wait", "settled", "run_forever", "call", "gather", "channel", "close")
 CHANNEL = ("send", "drain", "get", "taking", "check", "subscribe", "unfinished", "name", "mode", "close")
 VALUES = ("Change", "Entry", "Event", "Gathered", "Peer", "Status", "PeerStatus", "Unknown")
@@ -280,7 +287,7 @@ def api_page() -> list[str]:
             lines += described_member(name, inspect.getattr_static(cls, name))
     for name in VALUES:
         lines += described_value(getattr(gossamer, name))
-    return lines + asyncio_section() + bindings_section()
+    return lines + asyncio_section() + contrib_section()
 
 
 def asyncio_section() -> list[str]:
@@ -293,10 +300,18 @@ def asyncio_section() -> list[str]:
     return lines
 
 
-def bindings_section() -> list[str]:
-    """What binds a mesh to a window: read, not imported, for Tk and Qt may be missing where this runs."""
+def contrib_section() -> list[str]:
+    """What binds a mesh to other libraries."""
     lines = ["## gossamer.contrib", "", "For windows: see [how to](../how-to/use-in-guis-and-notebooks.md).", ""]
-    for module, names in BINDINGS.items():
+    lines += contributed(BINDINGS)
+    lines += ["For the caches of other libraries: see [how to](../how-to/cache-in-web-frameworks.md).", ""]
+    return lines + contributed(CACHES)
+
+
+def contributed(modules: dict[str, tuple[str, ...]]) -> list[str]:
+    """Names of modules that are read, not imported, for what they bind to may be missing where this runs."""
+    lines = []
+    for module, names in modules.items():
         source = (Path(gossamer.__file__).parent / "contrib" / f"{module}.py").read_text(encoding="utf-8")
         for node in ast.parse(source).body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in names:
@@ -309,8 +324,10 @@ def bindings_section() -> list[str]:
 
 def parameters(function: ast.FunctionDef) -> str:
     """Return the parameters of a function that is not imported, and their defaults, without types."""
-    for argument in (*function.args.args, *function.args.kwonlyargs):
-        argument.annotation = None
+    taken = function.args
+    for argument in (*taken.args, *taken.kwonlyargs, taken.vararg, taken.kwarg):
+        if argument is not None:
+            argument.annotation = None
     return ast.unparse(function.args).removeprefix("self, ")
 
 

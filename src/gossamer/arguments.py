@@ -27,8 +27,8 @@ class Arguments:
     insecure_lan: bool = False
     options: Options = field(default_factory=Options)
     nickname: str | None = None
-    share: bool = False
-    """Whether the other processes of this host are shown what is held here."""
+    share: bool | tuple[str, ...] = False
+    """Whether the other processes of this host are shown what is held here; or under which prefixes."""
     wrap: Callable[[Network], Network] | None = None
     """For tests and the demo: what stands between the driver and the sockets, such as `net.faults`."""
     surroundings: Surroundings = field(default_factory=current_surroundings)

@@ -20,6 +20,9 @@ Lifetime = float | None | Literal["keep"]
 """Seconds to live; None: for ever; "keep": as long as what is there would have."""
 
 
+_ANYTHING: Any = object()
+
+
 class CacheWrites(DictLike[Any]):
     """The writing half of a `Cache`."""
 
@@ -109,15 +112,19 @@ class CacheWrites(DictLike[Any]):
         """Let what is seen under `key` live so many seconds from now, None: for ever.  Return whether there was any."""
         return self._swap(key, True, True, _checked_ttl(ttl))
 
-    def discard(self, key: Any) -> bool:
-        """Remove `key`; return whether there was anything to be seen."""
+    def discard(self, key: Any, old: Any = _ANYTHING) -> bool:
+        """Remove `key`, if given only while what is seen equals `old`; return whether anything was removed."""
+        if old is not _ANYTHING:
+            return self._swap(key, encode_value(old), None, None)
         try:
             self._pop(key)
         except KeyError:
             return False
         return True
 
-    def _swap(self, key: Any, expected: bytes | bool | None, value: bytes | bool, ttl: float | bool | None) -> bool:
+    def _swap(
+        self, key: Any, expected: bytes | bool | None, value: bytes | bool | None, ttl: float | bool | None
+    ) -> bool:
         if self._batch() is not None:
             raise ConfigurationError("insert, replace and touch decide at once, which a batch cannot; use them outside")
         done, _ = self._ask(Verb.SWAP, checked_key(key), expected, value, ttl)

@@ -456,7 +456,7 @@ def join(
     insecure_lan: bool = False,
     options: Options | None = None,
     nickname: str | None = None,
-    share: bool = False,
+    share: bool | Sequence[str] = False,
 ) -> BlockingMesh:
     """Join the mesh `name` and return it, a dict, once caught up with the peers found (or alone).
 
@@ -467,6 +467,7 @@ def join(
     where to multicast; by default where the default route leads.  `port` moves multicast
     and streams away from 47474.  `nickname` is shown to others instead of host:pid.  With `share`, the
     other processes of this host read what is held here in shared memory, and write through it: see `attach`.
+    It may also be a list of prefixes: then they are shown keys that begin with one of those, and no others.
 
     What is not given is taken from GOSSAMER_* in the environment, then from gossamer.toml.
     Raises ConfigurationError, SecretError or NetworkError, and says what to do.  A missing

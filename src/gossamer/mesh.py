@@ -245,7 +245,7 @@ def open_mesh(
     insecure_lan: bool = False,
     options: Options | None = None,
     nickname: str | None = None,
-    share: bool = False,
+    share: bool | Sequence[str] = False,
 ) -> AbstractAsyncContextManager[Mesh]:
     """Take part in the mesh `name` for as long as the block runs; see `gossamer.join` for the arguments."""
     return opened(arguments_of(name, secret, peers, interfaces, port, insecure_lan, options, nickname, share))

@@ -64,13 +64,15 @@ def arguments_of(
     insecure_lan: bool,
     options: Options | None,
     nickname: str | None,
-    share: bool = False,
+    share: bool | Sequence[str] = False,
 ) -> Arguments:
     """Return what a mesh is opened with: these arguments, and the settings for what they leave out."""
     from .handle import Arguments
 
     if isinstance(peers, str) or isinstance(interfaces, str):
         raise ConfigurationError('peers and interfaces are lists of str: write ["10.0.0.5"], not "10.0.0.5"')
+    if isinstance(share, str) or not (isinstance(share, bool) or all(isinstance(one, str) and one for one in share)):
+        raise ConfigurationError(f'share is True, or a list of prefixes such as ["bench/"], not {share!r}')
     found = effective(
         {
             "mesh": name,
@@ -100,7 +102,7 @@ def arguments_of(
         insecure_lan,
         options or Options(),
         found["name"].value,
-        share=share,
+        share=share if isinstance(share, bool) else tuple(share),
     )
 
 

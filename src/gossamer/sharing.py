@@ -21,7 +21,7 @@ from .cache.publisher import Publisher
 from .cache.requests import ATTACH_VERSION, CHANGED, GOODBYE, Frames, Request, Verb, read_request, reply_frame
 from .cache.sockets import listening
 from .crdt.writes import FORCE, Delta, Held, Key, Replaced, Write, expiry_meta
-from .errors import AlreadyShared, GossamerError, Malformed, MeshClosed
+from .errors import AlreadyShared, ConfigurationError, GossamerError, Malformed, MeshClosed
 from .handle import MeshHandle
 from .net.gate import Gate, Guest
 from .views.mapping import too_large
@@ -31,6 +31,8 @@ from .wire.values import decode_value
 HELLO_FRAME = reply_frame(CHANGED, 0, "", ATTACH_VERSION)
 NEWS_FRAME = reply_frame(CHANGED, 0)
 GOODBYE_FRAME = reply_frame(GOODBYE, 0)
+PART_OF_A_MESH = 0
+"""What stands for the mesh where only some of it is shown: no process can take over from that."""
 BEAT_S = 0.1
 """How often the publisher says that it lives."""
 
@@ -52,18 +54,32 @@ class Sharing:
         opening = partial(listening, place.socket)
         self.gate = Gate(opening, self._answer, self._answered, HELLO_FRAME, NEWS_FRAME, GOODBYE_FRAME)
         mesh = int.from_bytes(handle.mesh_tag[:8], "big")
+        self._prefixes = None if handle.arguments.share is True else tuple(handle.arguments.share or ())
         before = Inheritance(place.segment, mesh)
         self._inherit(before.delta())
         with handle._ledger.lock:
             self.publisher = Publisher(
                 place.segment,
                 handle._ledger.state,
-                mesh=mesh,
+                mesh=mesh if self._prefixes is None else PART_OF_A_MESH,
                 generation=before.generation + 1,
                 version=before.version,
+                now_ms=handle.seen_ms(),
+                shows=None if self._prefixes is None else self._shows,
             )
             before.send_readers_on()
             handle._watchers.publish_by(self)
+
+    def _shows(self, key: Key) -> bool:
+        return self._prefixes is None or (isinstance(key, str) and key.startswith(self._prefixes))
+
+    def _shown(self, key: Any) -> Any:
+        """Return a key that may be written from outside.  Raises `InvalidKey`, and `ConfigurationError` if not."""
+        checked = checked_key(key)
+        if not self._shows(checked):
+            known = " or ".join(map(repr, self._prefixes or ()))
+            raise ConfigurationError(f"{key!r} is not shared on this host: only keys that begin with {known} are")
+        return checked
 
     def _inherit(self, delta: Delta | None) -> None:
         """Begin with what the process that published before us had acknowledged."""
@@ -148,7 +164,7 @@ class Sharing:
                 guest.watches = True
                 return None
             case (_, Verb.CLEAR, ()):
-                return self._handle.clear()
+                return self._clear()
             case (_, Verb.EMIT, (str(name), tuple(args), dict(kwargs), str(sender))):
                 self._handle._emitter._emit(name, args, kwargs, sender or None)
                 return None
@@ -160,7 +176,7 @@ class Sharing:
     def _write(self, rows: Sequence[Any]) -> None:
         handle = self._handle
         items = [
-            (checked_key(key), self._checked(key, value), self._meta(FORCE if force else 0, ttl))
+            (self._shown(key), self._checked(key, value), self._meta(FORCE if force else 0, ttl))
             for key, value, ttl, force in rows
         ]
         if len(items) == 1 and items[0][1] is not None:
@@ -169,6 +185,15 @@ class Sharing:
         else:
             handle._ledger.write_many(items, handle.clock.wall_ms())
             self._is_unsent = True
+
+    def _clear(self) -> None:
+        handle = self._handle
+        if self._prefixes is None:
+            return handle.clear()
+        with handle.batch():
+            for key in filter(self._shows, handle.snapshot()):
+                handle.pop(key, None)
+        return None
 
     def _meta(self, flags: int, ttl: float | None) -> int:
         return flags if ttl is None else expiry_meta(flags, self._handle.seen_ms() + max(1, round(ttl * 1000)))
@@ -188,7 +213,7 @@ class Sharing:
             meta = expiry_meta(0, 0 if seen is None else seen.expires_ms) if ttl is True else self._meta(0, ttl)
             return found if value is True else value, meta
 
-        seen = handle._ledger.write_if(checked_key(key), decide, handle.clock.wall_ms(), handle.seen_ms())
+        seen = handle._ledger.write_if(self._shown(key), decide, handle.clock.wall_ms(), handle.seen_ms())
         self._is_unsent |= done
         return done, None if seen is None else seen.value
 

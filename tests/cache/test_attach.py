@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import trio
 
 import gossamer
 from gossamer import (
@@ -23,7 +25,11 @@ from gossamer import (
     UnsendableValue,
     ValueTooLarge,
 )
+from gossamer.cache.inheritance import Inheritance
 from gossamer.cache.layout import GENERATION_AT
+from gossamer.cache.places import place_of
+from gossamer.cache.publisher import Publisher
+from gossamer.cache.reader import SharedReader
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -431,3 +437,95 @@ def test_a_forced_write_in_a_batch_is_one(shared, cache, eventually):
     cache["x"] = 2
 
     eventually(lambda: told == [1, 2])
+
+
+# -- some prefixes only ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_part(join: Callable[..., Any]) -> Any:
+    """A mesh whose peer publishes what is under two prefixes."""
+    mesh = join(share=("bench/", "door"))
+    mesh.update({"bench/1": 1, "door": 2, "secret": 3, 4: 4})
+    return mesh
+
+
+def test_under_some_prefixes_others_see_nothing_else(in_part):
+    with gossamer.attach(in_part.name) as cache:
+        seen: list[Any] = []
+        cache.on("*", lambda change: seen.append(change.key))
+        assert dict(cache) == {"bench/1": 1, "door": 2}
+        assert (len(cache), "secret" in cache, 4 in cache) == (2, False, False)
+
+        in_part["secret"] = 5
+        in_part["bench/2"] = 6
+        in_part["bench/2"] = 7
+        in_part.pop("secret")
+        in_part.pop("bench/1")
+
+        assert (len(cache), dict(cache)) == (2, {"door": 2, "bench/2": 7})
+        cache.wait(lambda cache: "bench/1" in seen, timeout=10)
+        assert set(seen) <= {"bench/1", "bench/2"}
+
+
+def test_under_some_prefixes_others_write_nothing_else(in_part):
+    with gossamer.attach(in_part.name) as cache:
+        cache["bench/3"] = 1
+        assert cache.pop("bench/1") == 1
+        for write in (
+            lambda: cache.__setitem__("secret", 1),
+            lambda: cache.insert("other", 1),
+            lambda: cache.update({"bench/4": 1, "secret": 1}),
+        ):
+            with pytest.raises(ConfigurationError, match="begin with 'bench/' or 'door'"):
+                write()
+
+        cache.clear()
+
+        assert dict(cache) == {}
+        assert in_part.snapshot() == {"secret": 3, 4: 4}
+
+
+def test_from_some_of_a_mesh_nobody_takes_over(in_part):
+    tag = int.from_bytes(in_part.mesh_tag[:8], "big")
+
+    assert Inheritance(place_of(in_part.name).segment, tag).delta() is None
+
+
+@pytest.mark.parametrize("share", ["bench/", [""], [1]], ids=repr)
+def test_prefixes_are_a_list_of_texts(mesh_name, share):
+    with pytest.raises(ConfigurationError, match="list of prefixes"):
+        gossamer.join(mesh_name, share=share)
+
+
+def test_what_had_expired_before_is_not_counted(join):
+    mesh = join()
+    mesh.set("x", 1, ttl=0.05)
+    mesh["y"] = 1
+    mesh.wait(lambda mesh: "x" not in mesh, timeout=10)
+    state, now_ms = mesh._ledger.state, mesh.seen_ms()
+    publisher = Publisher(place_of(mesh.name).segment, state, now_ms=now_ms)
+
+    assert len(SharedReader(place_of(mesh.name).segment, lambda: now_ms)) == 1
+    publisher.close()
+
+
+async def test_each_door_shares(open_mesh):
+    async with open_mesh(share=True) as mesh:
+        mesh["x"] = 1
+        with gossamer.attach(mesh.name) as cache:
+            assert cache["x"] == 1
+            await trio.to_thread.run_sync(lambda: cache.__setitem__("x", 2))
+        assert mesh["x"] == 2
+
+
+def test_the_door_of_asyncio_shares(mesh_name, mesh_port):
+    async def share() -> None:
+        async with gossamer.aio.open_mesh(mesh_name, port=mesh_port, share=["x"]) as mesh:
+            mesh["x"] = 1
+            with gossamer.attach(mesh.name) as cache:
+                await asyncio.to_thread(lambda: cache.__setitem__("x", 2))
+                assert dict(cache) == {"x": 2}
+            assert mesh["x"] == 2
+
+    asyncio.run(share())

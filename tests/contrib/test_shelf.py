@@ -103,6 +103,19 @@ def test_each_way_to_write(shelf, eventually):
     assert (shelf.discard_many(["a", "d", "b"]), shelf.keys()) == (["a", "b"], ["c"])
 
 
+def test_what_was_compared_is_what_is_removed(shelf, monkeypatch):
+    shelf.set("x", "mine")
+    token = shelf.token("x")
+    shelf.set("x", "another's")
+    monkeypatch.setattr(shelf, "token", lambda key: token)  # as who looked just before
+
+    assert not shelf.replace("x", token, None, ttl=0)
+    assert shelf.get("x") == "another's"
+    shelf.set("x", "mine")
+    assert shelf.replace("x", token, None, ttl=0)
+    assert "x" not in shelf
+
+
 @pytest.mark.parametrize("value", [True, "1", None, [1]], ids=repr)
 def test_only_to_a_number_can_be_added(shelf, value):
     shelf.set("x", value)

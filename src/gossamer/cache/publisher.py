@@ -9,7 +9,7 @@ state that a replica may start from.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ..crdt.dots import Dot, Origin
@@ -26,8 +26,20 @@ logger = logging.getLogger("gossamer.cache")
 class Publisher:
     """Keeps a segment equal to a map.  Every method is called under the lock of whoever owns the map."""
 
-    def __init__(self, path: Path, state: LWWMap, *, mesh: int = 0, generation: int = 1, version: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        state: LWWMap,
+        *,
+        mesh: int = 0,
+        generation: int = 1,
+        version: int = 0,
+        now_ms: int = 0,
+        shows: Callable[[Key], bool] | None = None,
+    ) -> None:
+        """`now_ms` decides what has expired.  With `shows`, only keys for which it returns True are published."""
         self._state = state
+        self._shows = shows
         self._forgotten: dict[Origin, int] = {}
         self._writer = SegmentWriter(path, self, mesh=mesh, generation=generation, version=version)
         self._own_tag = NO_TAG
@@ -36,11 +48,18 @@ class Publisher:
         self.stopped = ""
         """Why nothing is published any more; empty while all is well."""
         for key, held in state.live.items():
-            self._put(key, held)
+            if shows is None or shows(key):
+                self._put(key, held)
+                if type(key) is SpaceKey:
+                    continue
+                if winner(held, now_ms) is None:
+                    self._hidden.add(key)
+                else:
+                    self._writer.count += 1
         for key in state.deletes.keys() - state.live.keys():
-            self._put(key, None)
+            if shows is None or shows(key):
+                self._put(key, None)
         self._writer.put_heads(self.known())
-        self._writer.count = sum(type(key) is not SpaceKey for key in state.live)
         self._writer.commit()
 
     @property
@@ -70,6 +89,8 @@ class Publisher:
         """Publish a step.  O(its keys)."""
         if self.stopped:
             return
+        if self._shows is not None:
+            replaced = [one for one in replaced if self._shows(one.key)]
         writer, deletes, hidden = self._writer, self._state.deletes, self._hidden
         try:
             for key, before, after in replaced:
@@ -85,7 +106,9 @@ class Publisher:
 
     def overwrote(self, key: Key, write: Write) -> bool:
         """Publish a local write that replaced what was seen: return False if it is another case, for `replaced`."""
-        if self.stopped or self._hidden or (self._state.deletes and key in self._state.deletes):
+        if self.stopped or self._hidden or self._shows is not None:
+            return False
+        if self._state.deletes and key in self._state.deletes:
             return False
         return self._writer.overwrite(key, write)
 
@@ -95,6 +118,8 @@ class Publisher:
             return
         try:
             for key, _, held in lapsed:
+                if self._shows is not None and not self._shows(key):
+                    continue
                 self._put(key, held)
                 if type(key) is not SpaceKey and held is not None and winner(held, now_ms) is None:
                     self._writer.count -= key not in self._hidden

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from .culling import make_room
+from .host_arguments import NAMES
 from .shelf import Shelf
 
 try:
@@ -26,9 +27,6 @@ except ImportError as error:
     raise ImportError('gossamer.contrib.django needs Django: pip install "gossamer[django]"') from error
 
 DJANGO_OPTIONS = frozenset({"MAX_ENTRIES", "CULL_FREQUENCY"})
-JOIN_OPTIONS = frozenset(
-    {"secret", "peers", "interfaces", "port", "insecure_lan", "options", "nickname", "timeout"}  # of gossamer.host
-)
 
 FOR_EVER_S = 1e9
 """A timeout of 31 years and more is as good as none; a mesh takes no longer one."""
@@ -50,18 +48,18 @@ class GossamerCache(BaseCache):  # type: ignore[misc, unused-ignore]
     def __init__(self, location: str, params: dict[str, Any]) -> None:
         super().__init__(params)
         options = params.get("OPTIONS", {})
-        unknown = sorted(options.keys() - DJANGO_OPTIONS - JOIN_OPTIONS)
+        unknown = sorted(options.keys() - DJANGO_OPTIONS - NAMES)
         if unknown:
             raise ImproperlyConfigured(
                 f"OPTIONS of the cache at {location!r} has {', '.join(unknown)}, which GossamerCache does not know; "
-                f"it knows {', '.join(sorted(DJANGO_OPTIONS | JOIN_OPTIONS))}"
+                f"it knows {', '.join(sorted(DJANGO_OPTIONS | NAMES))}"
             )
         if not isinstance(location, str) or not re.fullmatch("[^/]+(/[^/]+)?", location):
             raise ImproperlyConfigured(
                 f'LOCATION of a GossamerCache is a mesh, or a prefix in one: "shop" or "shop/pages"; it is {location!r}'
             )
         self._location = location
-        self._shelf = Shelf(location, **{name: value for name, value in options.items() if name in JOIN_OPTIONS})
+        self._shelf = Shelf(location, **{name: value for name, value in options.items() if name in NAMES})
 
     def get_backend_timeout(self, timeout: Any = DEFAULT_TIMEOUT) -> float | None:
         """Return for how many seconds an entry will be seen: None for ever, 0 or less not at all."""

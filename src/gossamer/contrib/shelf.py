@@ -106,7 +106,7 @@ class Shelf:
     def replace(self, key: str, token: Token, value: Any, ttl: float | Literal["keep"] | None = "keep") -> bool:
         """Put `value` if what is there is as `token` says; return whether it was put: compare and set."""
         if ttl != "keep" and ttl is not None and ttl <= 0:
-            return self.token(key) == token and self.discard(key)
+            return self._opened().cache.discard(self._prefix + key, token.value)
         cache = self._opened().cache
         return self._put(value, lambda one: cache.replace(self._prefix + key, token.value, one, ttl=ttl))
 
