@@ -13,11 +13,14 @@ from pathlib import Path
 
 PROGRAMS = Path(__file__).with_name("programs")
 PATIENCE_S = 20.0
+WITH_UNDERSCORES = ("rpyc_mem", "shared_memory_dict")
 
 
 def with_imports_changed(source: str, library: str) -> str:
     """Return a program that imports `gossamer.compat` where it imported the library."""
     source = re.sub(rf"^import {library}$", f"from gossamer.compat import {library}", source, flags=re.MULTILINE)
+    settings = rf"(['\"]){library}(\.caches(?:\.\w+)+)\1"  # where a framework's settings name a class
+    source = re.sub(settings, rf"\1gossamer.compat.{library}\2\1", source)
     return re.sub(
         rf"^from {library}((?:\.\w+)*) import", rf"from gossamer.compat.{library}\1 import", source, flags=re.MULTILINE
     )
@@ -29,7 +32,7 @@ class OldProgram:
     def __init__(self, directory: Path, port: int, name: str, *arguments: str, interactive: bool = False) -> None:
         directory.mkdir(exist_ok=True)
         path = directory / name
-        library = "rpyc_mem" if name.startswith("rpyc_mem") else name.partition("_")[0]
+        library = next(filter(name.startswith, WITH_UNDERSCORES), name.partition("_")[0])
         changed = with_imports_changed((PROGRAMS / name).read_text(), library)
         path.write_text(changed)
         self._process = subprocess.Popen(

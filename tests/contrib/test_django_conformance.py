@@ -19,12 +19,14 @@ from .tests import BaseCacheTests, caches_setting_for_tests
 
 @override_settings(
     CACHES=caches_setting_for_tests(
-        BACKEND="gossamer.contrib.django.GossamerCache", LOCATION="{location}", TIMEOUT=300
+        BACKEND="{backend}", LOCATION="{location}", TIMEOUT=300
     )
 )
 class GossamerCacheTests(BaseCacheTests, TestCase):
     pass
 """
+BACKEND = "gossamer.contrib.django.GossamerCache"
+OLDER = "gossamer.compat.shared_memory_dict.caches.django.SharedMemoryCache"
 TESTS_MIN = 54
 """How many there are in 4.2 and 5.2: fewer would mean that we run something else."""
 
@@ -43,22 +45,27 @@ def sources(version: str, directory: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("version", "location"),
+    ("version", "backend", "location"),
     [
-        ("4.2.30", ""),
-        ("5.2.19", ""),
-        ("5.2.19", "/pages"),
-        pytest.param("6.1.3", "", marks=pytest.mark.skipif(sys.version_info < (3, 12), reason="it needs Python 3.12")),
+        ("4.2.30", BACKEND, ""),
+        ("5.2.19", BACKEND, ""),
+        ("5.2.19", BACKEND, "/pages"),
+        ("5.2.19", OLDER, ""),
+        pytest.param(
+            "6.1.3", BACKEND, "", marks=pytest.mark.skipif(sys.version_info < (3, 12), reason="it needs Python 3.12")
+        ),
     ],
 )
 def test_all_of_djangos_tests_of_a_cache_pass(
-    version: str, location: str, tmp_path: Path, mesh_name: str, mesh_port: int
+    version: str, backend: str, location: str, tmp_path: Path, mesh_name: str, mesh_port: int
 ) -> None:
     pytest.importorskip("asgiref")
     pytest.importorskip("sqlparse")
     (tmp_path / "sources").mkdir()
     root = sources(version, tmp_path / "sources")
-    (root / "tests" / "cache" / "test_gossamer.py").write_text(OURS.format(location=mesh_name + location))
+    (root / "tests" / "cache" / "test_gossamer.py").write_text(
+        OURS.format(backend=backend, location=mesh_name + location)
+    )
 
     ended = subprocess.run(
         [sys.executable, "runtests.py", "cache.test_gossamer", "--parallel", "1", "-v", "2"],
