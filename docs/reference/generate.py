@@ -194,8 +194,8 @@ SHARED = {
 WAITING = ("changes", "wait", "settled", "close")
 EVENTS = ("emit", "on", "once", "off", "confirmed", "wait_for", "stream", "missed")
 CACHE = [
-    *("read", "set", "insert", "replace", "touch", "discard", "batch", "add", "emit", "wait", "on", "off", "version"),
-    *("age_s", "close"),
+    *("read", "set", "insert", "replace", "touch", "discard", "batch", "add", "emit", "wait", "on", "off", "changes"),
+    *("version", "age_s", "close"),
 ]
 OBJECTS: dict[type, tuple[str, ...]] = {
     gossamer.Counter: ("value", "add", "subtract", "reset", "on_change", "off", "name"),

@@ -10,10 +10,11 @@ Light: no loop, no thread until something is waited for, no socket to other mach
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from .attached_changes import Listening
+from .attached_changes import CacheChanges, Listening
 from .attached_writes import CacheWrites
 from .cache.bell import Bell
 from .cache.follower import Follower
@@ -59,6 +60,7 @@ class Cache(CacheWrites):
         self._socket_path = place.socket
         super().__init__(Link(place.socket, timeout_s))
         self._listening: Listening | None = None
+        self._streams: weakref.WeakSet[CacheChanges] = weakref.WeakSet()
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -130,6 +132,16 @@ class Cache(CacheWrites):
                     raise MeshTimeout(f"waited {timeout} s for the predicate {predicate!r} to be true")
                 bell.wait(left)
 
+    def changes(self, pattern: str = "*") -> CacheChanges:
+        """Return the changes of keys that match `pattern`, from now on: iterate it, until it or this is closed.
+
+        Several changes of a key between two looks are one, from the first old value to the last new one.
+        """
+        follower = Follower(lambda: self._reader.current().segment, self._reader.seen_ms)
+        changes = CacheChanges(follower, self._socket_path, Pattern(pattern))
+        self._streams.add(changes)
+        return changes
+
     def on(self, pattern: str, fn: F | None = None) -> Any:
         """Call `fn(change)` whenever a key that matches `pattern` has changed; without `fn`, a decorator.
 
@@ -138,7 +150,7 @@ class Cache(CacheWrites):
         if fn is None:
             return lambda fn: self.on(pattern, fn)
         if self._listening is None:
-            self._listening = Listening(self.name, self._follower(), self._socket_path)
+            self._listening = Listening(self.name, self.changes())
         self._listening.listeners = (*self._listening.listeners, (Pattern(pattern), fn))
         return fn
 
@@ -155,14 +167,8 @@ class Cache(CacheWrites):
         self._link = Link(self._socket_path, self._link.timeout_s)
         self._batches = {}
         if self._listening is not None:
-            listeners, self._listening = (
-                self._listening.listeners,
-                Listening(self.name, self._follower(), self._socket_path),
-            )
+            listeners, self._listening = self._listening.listeners, Listening(self.name, self.changes())
             self._listening.listeners = listeners
-
-    def _follower(self) -> Follower:
-        return Follower(lambda: self._reader.current().segment, self._reader.seen_ms)
 
     # -- the end ----------------------------------------------------------------------------------
 
@@ -170,6 +176,8 @@ class Cache(CacheWrites):
         """Write and listen no more; what was published can still be read.  Again does nothing."""
         self._closed = True
         self._link.drop()
+        for changes in list(self._streams):
+            changes.close()
         if self._listening is not None:
             self._listening.stop()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,37 +34,73 @@ class CacheChange:
         return f"CacheChange({self.key!r}: {self.old!r} -> {self.new!r})"
 
 
+class CacheChanges:
+    """A live iterator of changes.  Use it in one thread; `close` it, or use it as a context manager."""
+
+    def __init__(self, follower: Follower, path: Path, pattern: Pattern) -> None:
+        self._follower = follower
+        self._pattern = pattern
+        self._bell = Bell(path)
+        self._taken: deque[CacheChange] = deque()
+        self._closed = False
+
+    def __iter__(self) -> Iterator[CacheChange]:
+        return self
+
+    def __next__(self) -> CacheChange:
+        if not self._taken:
+            self._taken.extend(self.take())
+        if not self._taken:
+            raise StopIteration
+        return self._taken.popleft()
+
+    def take(self) -> list[CacheChange]:
+        """Wait for a change, then return all that there are, in order; the changes of one batch come in one list.
+
+        An empty list says that the stream has ended.
+        """
+        while not self._closed:
+            found = [CacheChange(raw) for raw in self._follower.changes() if not raw.key[0]]  # of the user's space
+            found = [change for change in found if self._pattern.matches(change.key)]
+            if found:
+                return found
+            self._bell.wait(None)
+        self._bell.close()
+        return []
+
+    def close(self) -> None:
+        """Watch no more: whoever iterates comes to the end."""
+        self._closed = True
+        self._bell.interrupt()
+
+    def __enter__(self) -> CacheChanges:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+
 class Listening:
     """The thread that calls listeners."""
 
-    def __init__(self, name: str, follower: Follower, path: Path) -> None:
+    def __init__(self, name: str, changes: CacheChanges) -> None:
         self.listeners: tuple[tuple[Pattern, Callable[..., Any]], ...] = ()
         self._name = name
-        self._follower = follower
-        self._bell = Bell(path)
-        self._stopping = False
+        self._changes = changes
         self._thread = threading.Thread(target=self._run, name=f"gossamer cache {name}", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        with self._bell:
-            while not self._stopping:
-                for raw in self._follower.changes():
-                    if not raw.key[0]:  # of the user's space
-                        self._tell(CacheChange(raw))
-                self._bell.wait(None)
-
-    def _tell(self, change: CacheChange) -> None:
-        for pattern, fn in self.listeners:
-            if pattern.matches(change.key):
-                try:
-                    fn(change)
-                except Exception:
-                    logger.exception("a listener of the cache %r failed; the others are called", self._name)
+        for change in self._changes:
+            for pattern, fn in self.listeners:
+                if pattern.matches(change.key):
+                    try:
+                        fn(change)
+                    except Exception:
+                        logger.exception("a listener of the cache %r failed; the others are called", self._name)
 
     def stop(self) -> None:
         """End, unless it is the thread itself that says so."""
-        self._stopping = True
-        self._bell.interrupt()
+        self._changes.close()
         if threading.current_thread() is not self._thread:
             self._thread.join(1)

@@ -439,6 +439,53 @@ def test_a_forced_write_in_a_batch_is_one(shared, cache, eventually):
     eventually(lambda: told == [1, 2])
 
 
+def test_changes_can_be_iterated_and_end_with_the_stream_or_the_cache(shared, cache):
+    stream, others = cache.changes("bench/*"), cache.changes()
+    cache["bench/1"] = 1
+    cache["door"] = 2
+    with cache.batch():
+        cache["bench/1"] = 3
+        cache["bench/2"] = 4
+    cache.pop("bench/2")
+
+    first = next(stream)
+    rest = [next(stream)] if first.new == 1 else []
+    assert (first.key, first.old, (rest or [first])[-1].new) == ("bench/1", None, 3)
+    shared["bench/3"] = 5
+    assert [change.new for change in stream.take()][-1] == 5
+    told: list[Any] = []
+    reader = threading.Thread(target=lambda: told.extend(others))
+    reader.start()
+    stream.close()
+    assert list(stream) == []
+    cache.close()
+    reader.join(10)
+    assert not reader.is_alive()
+    assert {change.key for change in told} >= {"bench/1", "door", "bench/3"}
+
+
+def test_a_stream_that_waits_ends_when_it_is_closed(cache):
+    stream = cache.changes()
+    told: list[Any] = []
+    reader = threading.Thread(target=lambda: told.extend(stream))
+    reader.start()
+    cache["x"] = 1
+    cache.wait(lambda _: told, timeout=10)
+
+    stream.close()
+    reader.join(10)
+
+    assert [(change.key, change.new) for change in told] == [("x", 1)]
+    assert not reader.is_alive()
+
+
+def test_the_changes_of_a_batch_come_in_one_list(shared, cache):
+    stream = cache.changes()
+    shared.update(a=1, b=2)
+
+    assert [(change.key, change.kind) for change in stream.take()] == [("a", "set"), ("b", "set")]
+
+
 # -- some prefixes only ---------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ class Bell:
     def __init__(self, path: Path) -> None:
         self._link = Link(path, timeout_s=LOOK_S)
         self._rings = False
+        self._interrupted = False
 
     def wait(self, seconds: float | None) -> None:
         """Return when something was published since this was called last, at most after so long.  May return early."""
@@ -31,6 +32,8 @@ class Bell:
             except GossamerError:
                 time.sleep(min(LOOK_S, LOOK_S if seconds is None else seconds))
                 return
+        if self._interrupted:
+            return
         try:
             self._link.wait_for_news(seconds)
         except OSError:
@@ -38,11 +41,16 @@ class Bell:
             self._rings = False
 
     def interrupt(self) -> None:
-        """Let a `wait` in another thread return."""
+        """Let a `wait` in another thread return, and all that come."""
+        self._interrupted = True
         self._link.interrupt()
+
+    def close(self) -> None:
+        """Let go of the stream."""
+        self._link.drop()
 
     def __enter__(self) -> Bell:
         return self
 
     def __exit__(self, *args: object) -> None:
-        self._link.drop()
+        self.close()

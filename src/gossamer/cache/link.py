@@ -165,7 +165,7 @@ class Link:
     def interrupt(self) -> None:
         """Let whoever waits for news return: from another thread."""
         sock = self._socket
-        if sock is not None:
+        if sock is not None and self._pid == os.getpid():
             try:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
