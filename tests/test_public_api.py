@@ -16,7 +16,7 @@ SIGNATURES = {
     "join": (
         "(name: 'str | None' = None, *, secret: 'str | None' = None, peers: 'Sequence[str]' = (), "
         "interfaces: 'Sequence[str] | None' = None, port: 'int | None' = None, insecure_lan: 'bool' = False, "
-        "options: 'Options | None' = None, nickname: 'str | None' = None, share: 'bool' = False)"
+        "options: 'Options | None' = None, nickname: 'str | None' = None, share: 'bool | Sequence[str]' = False)"
     ),
     "register": "(cls: 'T', name: 'str | None' = None) -> 'T'",
 }

@@ -162,6 +162,7 @@ class _Candidate:
         lock = HostLock.taken(self._place.lock)
         if lock is not None:
             if lock.is_last():
+                self._place.sweep()
                 self._place.segment.unlink(missing_ok=True)
                 self._place.socket.unlink(missing_ok=True)
             lock.close()

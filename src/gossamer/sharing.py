@@ -49,6 +49,7 @@ class Sharing:
                 f"the mesh {handle.name!r} is shared on this host already; use gossamer.attach({handle.name!r}) here"
             )
         self._lock = lock
+        place.sweep()
         self._frames: dict[Guest, Frames] = {}
         self._is_unsent = False
         opening = partial(listening, place.socket)

@@ -168,7 +168,7 @@ def test_an_argument_that_nobody_takes_is_refused(mesh_name):
 
 
 def test_without_a_mesh_name_there_is_no_cache():
-    with pytest.raises(ValueError, match="names no mesh"):
+    with pytest.raises(ValueError, match="names no shelf"):
         GossamerCache("")
 
 

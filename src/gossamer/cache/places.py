@@ -36,6 +36,11 @@ class Place:
         """Held by whoever publishes."""
         return self.directory / f"{self.stem}.lock"
 
+    def sweep(self) -> None:
+        """Remove what a publisher left that was killed while it made a segment.  Call it with the lock held."""
+        for path in self.directory.glob(f".{self.stem}.segment.*"):
+            path.unlink(missing_ok=True)
+
     def files(self) -> tuple[Path, ...]:
         """Return all of them."""
         return self.segment, self.socket, self.lock
