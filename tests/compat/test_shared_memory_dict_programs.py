@@ -40,3 +40,11 @@ def test_the_readmes_cache_of_django_is_shared_by_workers(program):
     assert site.ends() == (0, "")
 
     assert site.rest() == ["2 <html> nothing"]
+
+
+def test_the_readmes_cache_of_aiocache(program):
+    pytest.importorskip("aiocache", reason="aiocache is not installed")
+    script = program("aiocache")
+    assert script.ends() == (0, "")
+
+    assert script.rest() == ["['value'] False"]

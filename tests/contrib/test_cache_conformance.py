@@ -150,24 +150,24 @@ def test_flask_caching(tmp_path: Path, mesh_port: int, options: Any) -> None:
 AIOCACHE = """
 import asyncio
 from aiocache import caches
-from gossamer.contrib.aiocache import GossamerCache
+from MODULE import CLASS
 from ..utils import KEY_LOCK, Keys
 
 
 @pytest.fixture(autouse=True)
 def reset_caches():
     caches._caches = {}
-    ours = {"cache": "gossamer.contrib.aiocache.GossamerCache", "location": location()}
+    ours = {"cache": "MODULE.CLASS", "PLACE": location()}
     caches.set_config({"default": ours | FOR_HOST})
 
 
-class Ours(GossamerCache):
+class Ours(CLASS):
     _cache = property(None, lambda self, data: self._shelf.set_many(data))  # where a test puts values from behind
 
 
 @pytest.fixture
 async def memory_cache():
-    async with Ours(location(), namespace="test", **FOR_HOST) as cache:
+    async with Ours(PLACE=location(), namespace="test", **FOR_HOST) as cache:
         yield cache
 
 
@@ -193,11 +193,24 @@ AIOCACHE_SKIPS = {
 }
 
 
-def test_aiocache(tmp_path: Path, mesh_port: int, options: Any) -> None:
+@pytest.mark.parametrize(
+    "ours",
+    [
+        {"MODULE": "gossamer.contrib.aiocache", "CLASS": "GossamerCache", "PLACE": "location"},
+        {
+            "MODULE": "gossamer.compat.shared_memory_dict.caches.aiocache",
+            "CLASS": "SharedMemoryCache",
+            "PLACE": "name",
+        },
+    ],
+    ids=lambda ours: ours["CLASS"],
+)
+def test_aiocache(tmp_path: Path, mesh_port: int, options: Any, ours: dict[str, str]) -> None:
     pytest.importorskip("aiocache", reason="aiocache is not installed")
     beside = other_projects.installed_beside(["pytest-asyncio", "pytest-mock", "marshmallow"], tmp_path / "beside")
     project = other_projects.sources("aiocache", tmp_path)
-    (project / "tests/acceptance/conftest.py").write_text(other_projects.prelude(mesh_port, options) + AIOCACHE)
+    conftest = re.sub("|".join(ours), lambda found: ours[found[0]], AIOCACHE)
+    (project / "tests/acceptance/conftest.py").write_text(other_projects.prelude(mesh_port, options) + conftest)
     identity = (
         project / "tests/acceptance/test_serializers.py"
     )  # who shares with other processes returns an equal object
