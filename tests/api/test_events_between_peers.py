@@ -141,8 +141,7 @@ def test_a_forked_child_keeps_the_handlers_and_emits_as_a_peer_of_its_own(script
     """)
 
     assert parent.says() == "True 1 False"
-    assert {parent.says(), parent.says()} == {"parent", "child"}
-    assert parent.says() == "0"
+    assert {parent.says() for _ in range(3)} == {"parent", "child", "0"}  # handlers have threads of their own
 
 
 def test_ctrl_c_ends_a_script_that_waits_for_an_event(script):

@@ -285,6 +285,24 @@ async def more(stream):
         return b""
 
 
+STEP_S = 0.15
+"""Nothing may keep the loop for longer: beacons are due every few hundred milliseconds."""
+
+
+class StepTimes(trio.abc.Instrument):
+    """How much processor time the longest step of a task took: other programs on this machine do not count."""
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+        self._began_s = 0.0
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self._began_s = time.thread_time()
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        self.longest_s = max(self.longest_s, time.thread_time() - self._began_s)
+
+
 async def test_a_large_join_goes_by_stream_while_timers_keep_running(live, until):
     async with live() as one:
 
@@ -293,11 +311,15 @@ async def test_a_large_join_goes_by_stream_while_timers_keep_running(live, until
                 one.write(f"key {number}", b"\x18\x2a")
 
         await trio.to_thread.run_sync(write)
+        steps = StepTimes()
+        trio.lowlevel.add_instrument(steps)
         async with live() as other:
             await until(lambda: len(other.shown) == 30_000, within_s=20)
 
-            assert one.replica.counts["stalls"] == other.replica.counts["stalls"] == 0
             assert other.replica.exchanges.joined_deltas >= 1
+        trio.lowlevel.remove_instrument(steps)
+        print(steps.longest_s)
+        assert steps.longest_s < STEP_S
 
 
 async def test_closing_waits_until_a_peer_has_confirmed_and_says_goodbye(two, until):
