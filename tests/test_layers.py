@@ -139,7 +139,7 @@ ONLY_IN = {
     },
     "zeroconf": {"net.zeroconf_session"},
     "ifaddr": {"net.interfaces"},
-    "socket": {"net", "cache.sockets", "cache.link", "boot", "diagnose", "cli", "simulation.rig.flood"},
+    "socket": {"net", "cache.sockets", "cache.stream", "boot", "diagnose", "cli", "simulation.rig.flood"},
     "ssl": {"net"},
     "cbor2": {"wire"},
     "cryptography": {"wire", "net.certificates"},

@@ -7,6 +7,7 @@ then, so it outlives this one.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -28,7 +29,6 @@ from .views.mapping import too_large
 from .wire.keys import checked_key
 from .wire.values import decode_value
 
-HELLO_FRAME = reply_frame(CHANGED, 0, "", ATTACH_VERSION)
 NEWS_FRAME = reply_frame(CHANGED, 0)
 GOODBYE_FRAME = reply_frame(GOODBYE, 0)
 PART_OF_A_MESH = 0
@@ -52,8 +52,8 @@ class Sharing:
         place.sweep()
         self._frames: dict[Guest, Frames] = {}
         self._is_unsent = False
-        opening = partial(listening, place.socket)
-        self.gate = Gate(opening, self._answer, self._answered, HELLO_FRAME, NEWS_FRAME, GOODBYE_FRAME)
+        opening, hello = partial(listening, place.socket), reply_frame(CHANGED, 0, "", (ATTACH_VERSION, os.getpid()))
+        self.gate = Gate(opening, self._answer, self._answered, hello, NEWS_FRAME, GOODBYE_FRAME)
         mesh = int.from_bytes(handle.mesh_tag[:8], "big")
         self._prefixes = None if handle.arguments.share is True else tuple(handle.arguments.share or ())
         before = Inheritance(place.segment, mesh)

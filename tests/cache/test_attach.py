@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import random
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -484,6 +486,32 @@ def test_the_changes_of_a_batch_come_in_one_list(shared, cache):
     shared.update(a=1, b=2)
 
     assert [(change.key, change.kind) for change in stream.take()] == [("a", "set"), ("b", "set")]
+
+
+def test_a_value_of_many_megabytes_goes_in_pieces_and_comes_back_whole(shared, cache):
+    value = random.Random(1).randbytes(20 << 20)
+
+    cache["x"] = value
+    popped = cache.pop("x")
+
+    assert popped == value
+    assert "x" not in shared
+
+
+def test_a_publisher_that_does_not_answer_is_given_up_in_time(shared, mesh_name):
+    with gossamer.attach(mesh_name, timeout=0.3) as cache:
+        cache["x"] = 1
+        with shared._ledger.lock:  # so that its loop stands still
+            began = time.monotonic()
+            with pytest.raises(NoPublisher, match="nobody knows"):
+                cache.insert("y", 2)
+            with pytest.raises(NoPublisher, match=r"did not answer \(waited 0.3 s\)"):
+                cache["x"] = 2
+            took = time.monotonic() - began
+        cache["x"] = 3
+
+        assert 0.5 < took < 5
+        assert cache["x"] == 3
 
 
 # -- some prefixes only ---------------------------------------------------------------------------------------

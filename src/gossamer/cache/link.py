@@ -8,7 +8,6 @@ publishes next, the rest is reported.
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import time
 from pathlib import Path
@@ -17,12 +16,10 @@ from typing import Any, Final
 from .. import errors
 from ..errors import ConfigurationError, GossamerError, NoPublisher
 from .requests import ATTACH_VERSION, CHANGED, GOODBYE, Frames, Reply, Verb, read_reply, request_frame
-from .sockets import connected
+from .stream import Stream
 
 AGAIN_S: Final = 0.01
 """Between two tries to reach a publisher."""
-READ_BYTES: Final = 1 << 13
-"""Room for a usual reply; a larger one is read in several pieces."""
 REPEATABLE: Final = frozenset({Verb.WRITE, Verb.CLEAR, Verb.WATCH})
 """What may be done twice: it says what is to be, whatever is there."""
 
@@ -38,12 +35,10 @@ class Link:
         self.timeout_s = timeout_s
         self._path = path
         self._lock = threading.Lock()
-        self._socket: socket.socket | None = None
+        self._stream: Stream | None = None
         self._frames = Frames()
         self._number = CHANGED
         self._pid = os.getpid()
-        self._is_hurried = False
-        """Whether the stream was opened late, and waits only for as long as was left then."""
         self.version = 0
         """The version of the segment that shows what was asked for last."""
 
@@ -71,10 +66,10 @@ class Link:
         while True:
             asked = False
             try:
-                sock = self._connected(deadline)
-                sock.sendall(frame)  # of which nothing is done unless it was sent whole
+                stream = self._connected(deadline)
+                stream.send(frame, deadline)  # of which nothing is done unless it was sent whole
                 asked = True
-                return self._reply(sock)
+                return self._reply(stream, deadline)
             except TimeoutError:
                 self.drop()
                 raise NoPublisher(self._story("did not answer", verb, asked)) from None
@@ -94,30 +89,26 @@ class Link:
             "read; start one with gossamer.join(name, share=True)"
         )
 
-    def _connected(self, deadline: float) -> socket.socket:
+    def _connected(self, deadline: float) -> Stream:
         if self._pid != os.getpid():  # a forked child: the stream is its parent's
-            self._socket, self._frames, self._pid = None, Frames(), os.getpid()
-        if self._socket is None:
-            self._socket = connected(self._path, max(0.001, deadline - time.monotonic()))
-            self._frames, self._is_hurried = Frames(), True
-            self._await_hello(self._socket)  # until then, nobody may ever have read what we ask
-        elif self._is_hurried:
-            self._socket.settimeout(max(0.001, self.timeout_s))
-            self._is_hurried = False
-        return self._socket
+            self._stream, self._pid = None, os.getpid()
+        if self._stream is None:
+            self._frames = Frames()
+            self._stream = Stream(self._path, deadline)
+            self._await_hello(self._stream, deadline)  # until then, nobody may ever have read what we ask
+        return self._stream
 
-    def _await_hello(self, sock: socket.socket) -> None:
+    def _await_hello(self, stream: Stream, deadline: float) -> None:
         while True:
-            data = sock.recv(READ_BYTES)
-            if not data:
-                raise ConnectionResetError("the publisher closed the stream")
-            for body in self._frames.feed(data):
-                version = read_reply(body).result
+            for body in self._frames.feed(_some(stream.receive(deadline))):
+                version, pid = read_reply(body).result
                 if version != ATTACH_VERSION:
                     raise ConfigurationError(
                         f"the publisher speaks version {version} of this protocol, not {ATTACH_VERSION}: "
                         "let all processes of this host use one version of gossamer"
                     )
+                if pid == os.getpid():
+                    stream.look_s = 0.0  # a thread of ours answers, when we let it
                 return
 
     def follow(self) -> bool:
@@ -129,12 +120,9 @@ class Link:
             return False
         return True
 
-    def _reply(self, sock: socket.socket) -> Reply:
+    def _reply(self, stream: Stream, deadline: float) -> Reply:
         while True:
-            data = sock.recv(READ_BYTES)
-            if not data:
-                raise ConnectionResetError("the publisher closed the stream")
-            for body in self._frames.feed(data):
+            for body in self._frames.feed(_some(stream.receive(deadline, stream.look_s))):
                 reply = read_reply(body)
                 if reply.number == self._number:
                     return reply
@@ -143,30 +131,30 @@ class Link:
 
     def wait_for_news(self, timeout_s: float | None) -> bool:
         """After `Verb.WATCH`: return whether something was published in time.  Raises `OSError` if the stream ended."""
-        sock = self._socket
-        if sock is None:
+        stream = self._stream
+        if stream is None or self._pid != os.getpid():
             raise ConnectionResetError("there is no stream to a publisher")
-        sock.settimeout(timeout_s)
         try:
-            data = sock.recv(READ_BYTES)
+            data = stream.receive(None if timeout_s is None else time.monotonic() + timeout_s)
         except TimeoutError:
             return False
-        if not data:
-            raise ConnectionResetError("the publisher closed the stream")
-        self._frames.feed(data)
+        self._frames.feed(_some(data))
         return True
 
     def drop(self) -> None:
         """Close the stream; the next request opens another."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
     def interrupt(self) -> None:
         """Let whoever waits for news return: from another thread."""
-        sock = self._socket
-        if sock is not None and self._pid == os.getpid():
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return  # it has ended by itself
+        stream = self._stream
+        if stream is not None and self._pid == os.getpid():
+            stream.shut()
+
+
+def _some(data: bytes) -> bytes:
+    if not data:
+        raise ConnectionResetError("the publisher closed the stream")
+    return data
