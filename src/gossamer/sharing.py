@@ -67,7 +67,9 @@ class Sharing:
                 version=before.version,
                 now_ms=handle.seen_ms(),
                 shows=None if self._prefixes is None else self._shows,
+                audience=self.gate,
             )
+            self.overwrote = self.publisher.overwrote
             before.send_readers_on()
             handle._watchers.publish_by(self)
 
@@ -95,14 +97,6 @@ class Sharing:
         """Show a step.  Under the ledger's lock."""
         self.publisher.replaced(replaced, local)
         self.gate.changed()
-
-    def overwrote(self, key: Key, write: Write) -> bool:
-        """Show a local write that replaced what was seen; False: it is another case.  Under the ledger's lock."""
-        if not self.publisher.overwrote(key, write):
-            return False
-        if self.gate.watchers:
-            self.gate.changed()
-        return True
 
     def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]]) -> None:
         """Something has ceased to be seen.  Under the ledger's lock."""

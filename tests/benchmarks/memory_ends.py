@@ -1,8 +1,9 @@
 """One process of a host that shares a dict: `memory_ends.py KIND NAME PORT`.
 
-KIND is `gossamer` (`join(share=True)`, so this one publishes), `ultra` (UltraDict) or `smd`
-(shared-memory-dict).  Told `fill N`, it writes N keys; told `write S`, it writes over them, at random, for S seconds,
-and answers how many writes a second that were; told `write_on`, it goes on until the next word.
+KIND is `gossamer` (`join(share=True)`, so this one publishes), `ultra` (UltraDict), `ultra-locked` (UltraDict with the
+lock that it needs if unrelated processes write) or `smd` (shared-memory-dict).  Told `fill N`, it writes N keys; told
+`write S`, it writes over them, at random, for S seconds, and answers how many writes a second that were; told
+`write_on`, it goes on until the next word.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ def opened(kind: str, name: str, port: str, keys_max: int = 1000) -> Any:
         import gossamer
 
         return gossamer.join(name, port=int(port), share=True)
-    if kind == "ultra":
+    if kind.startswith("ultra"):
         from UltraDict import UltraDict
 
-        return UltraDict(name=name, buffer_size=10_000_000)
+        return UltraDict(name=name, buffer_size=10_000_000, shared_lock=kind == "ultra-locked")
     from shared_memory_dict import SharedMemoryDict
 
     return SharedMemoryDict(name=name, size=64 * keys_max)
@@ -36,11 +37,13 @@ def main() -> None:
     writing = threading.Event()
 
     def write(seconds: float) -> float:
-        rng, count, began = random.Random(1), 0, time.perf_counter()
+        rng = random.Random(1)
+        order = [f"bench/{rng.randrange(keys)}" for _ in range(10_000)]
+        count, began = 0, time.perf_counter()
         while time.perf_counter() - began < seconds and (seconds < 1e9 or writing.is_set()):
-            for _ in range(10):
-                number = rng.randrange(keys)
-                shared[f"bench/{number}"] = number * 0.5
+            first = count % len(order)
+            for key in order[first : first + 10]:
+                shared[key] = count * 0.5
             count += 10
         return count / (time.perf_counter() - began)
 

@@ -6,18 +6,18 @@ import mmap
 import os
 import secrets
 from pathlib import Path
-from struct import Struct
 from typing import Final
 from zlib import crc32
 
 from ..crdt.writes import Key, Write
 from ..wire.keys import canonical_key_bytes
 from . import files
+from .hot import LONE, LONE_BYTES, HotPlace
 from .layout import (
     BEGINNING,
+    COMMIT_AT,
     ENTRY,
     GENERATION_AT,
-    HEADING,
     LOG_AT,
     MAGIC,
     MAGIC_AT,
@@ -26,12 +26,11 @@ from .layout import (
     PAGE_BYTES,
     PID_AT,
     RECORD,
-    RECORD_BYTES,
     SALT_AT,
-    SIBLING,
     SIZE_AT,
     SLOTS_AT,
     TAG_SHIFT,
+    VERSION_AT,
     WORD_BYTES,
     aligned,
 )
@@ -50,41 +49,10 @@ CHUNK_BYTES: Final = 1 << 20
 
 HOT_MAX: Final = 20_000
 """So many keys that are overwritten are remembered: some 200 bytes each."""
-LAYOUTS_MAX: Final = 10_000
-LONE_BYTES: Final = RECORD_BYTES + SIBLING.size
-"""What a record of one write takes beside key and value."""
 
 
 class NoRoom(Exception):
     """The log, or the index, of this generation is full.  Whoever fills it makes another."""
-
-
-class _Place:
-    """What is remembered of a key that was overwritten, until something else is put under it."""
-
-    __slots__ = ("birth", "key", "key_bytes", "size_bytes", "word_at")
-
-    def __init__(self, word_at: int, birth: int, key: bytes, size_bytes: int) -> None:
-        self.word_at = word_at
-        self.birth = birth
-        self.key = key
-        self.key_bytes = len(key)
-        self.size_bytes = size_bytes
-        """Of its newest record."""
-
-
-class _LoneLayouts(dict[tuple[int, int], Struct]):
-    """(bytes of the key, of the value) -> what follows the checksum of a record of one write, to be packed at once."""
-
-    def __missing__(self, lengths: tuple[int, int]) -> Struct:
-        if len(self) >= LAYOUTS_MAX:
-            self.clear()
-        key_bytes, value_bytes = lengths
-        made = self[lengths] = Struct(f"{HEADING.format}{key_bytes}s{SIBLING.format[1:]}{value_bytes}s")
-        return made
-
-
-_LONE = _LoneLayouts()
 
 
 class Generation:
@@ -101,6 +69,7 @@ class Generation:
         "number",
         "segment",
         "used",
+        "version",
         "where",
         "words",
     )
@@ -130,7 +99,9 @@ class Generation:
         self.head = self._reserved = self._at_hand = log_at
         self.where: dict[Key, int] = {}
         """Key -> the word of the index that is its own."""
-        self._hot: dict[Key, _Place] = {}
+        self.version = 0
+        """How many steps have been made visible, over all generations."""
+        self._hot: dict[Key, HotPlace] = {}
         self.used = 0
         """Words of the index in use; those of keys that are no more included."""
         self.live_bytes = 0
@@ -185,7 +156,7 @@ class Generation:
         return length, birth, siblings
 
     def overwrite(self, key: Key, write: Write) -> bool:
-        """Put a lone write under a key that holds something: what is done all day long, in a third of the time.
+        """Put a lone write under a key that holds something, and make it visible: what is done all day long.
 
         Return False if this is another case, or there is no room at hand before the next generation is to begin.
         """
@@ -202,18 +173,21 @@ class Generation:
         words, word_at = self.words, place.word_at
         word = words[word_at]
         previous = word & OFFSET_MASK
-        pack = _LONE[key_bytes, value_bytes].pack
-        checked = pack(
+        if value_bytes != place.value_bytes:
+            place.value_bytes, place.pack = value_bytes, LONE[key_bytes, value_bytes].pack
+        checked = place.pack(
             previous, place.birth, key_bytes, 1, 0, ENTRY, place.key, stamp, origin, sequence, meta, value_bytes, value
         )
         self.segment.mapped[at:end] = RECORD.pack(size_bytes, crc32(checked)) + checked
         self.head = head = end + 7 & ~7
         words[word_at] = word ^ previous | at >> 3
+        words[COMMIT_AT] = head
+        words[VERSION_AT] = self.version = self.version + 1
         self.live_bytes += head - at - place.size_bytes
         place.size_bytes = head - at
         return True
 
-    def _heated(self, key: Key) -> _Place | None:
+    def _heated(self, key: Key) -> HotPlace | None:
         """Remember where a key is, if it holds something."""
         word_at = self.where.get(key)
         if word_at is None or not (previous := self.previous(word_at)):
@@ -224,7 +198,7 @@ class Generation:
         key_bytes = canonical_key_bytes(key)
         if len(self._hot) >= HOT_MAX:
             self._hot.clear()
-        place = self._hot[key] = _Place(word_at, birth, key_bytes, aligned(length))
+        place = self._hot[key] = HotPlace(word_at, birth, key_bytes, aligned(length))
         return place
 
     def lead(self, key: Key, word_at: int, at: int) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from ..crdt.dots import Dot, Origin
 from ..crdt.lww_map import LWWMap
@@ -21,6 +22,16 @@ from .records import Heads
 from .writer import SegmentWriter
 
 logger = logging.getLogger("gossamer.cache")
+
+
+class Audience(Protocol):
+    """Who wants to be told that something was published."""
+
+    watchers: int
+    """How many there are."""
+
+    def changed(self) -> None:
+        """Tell them, soon."""
 
 
 class Publisher:
@@ -36,10 +47,12 @@ class Publisher:
         version: int = 0,
         now_ms: int = 0,
         shows: Callable[[Key], bool] | None = None,
+        audience: Audience | None = None,
     ) -> None:
         """`now_ms` decides what has expired.  With `shows`, only keys for which it returns True are published."""
         self._state = state
         self._shows = shows
+        self._audience = audience
         self._forgotten: dict[Origin, int] = {}
         self._writer = SegmentWriter(path, self, mesh=mesh, generation=generation, version=version)
         self._own_tag = NO_TAG
@@ -106,11 +119,15 @@ class Publisher:
 
     def overwrote(self, key: Key, write: Write) -> bool:
         """Publish a local write that replaced what was seen: return False if it is another case, for `replaced`."""
-        if self.stopped or self._hidden or self._shows is not None:
+        at = self._writer.steady
+        if at is None or self._hidden or self._shows is not None:
             return False
-        if self._state.deletes and key in self._state.deletes:
+        deletes = self._state.deletes
+        if (deletes and key in deletes) or not at.overwrite(key, write):
             return False
-        return self._writer.overwrite(key, write)
+        if self._audience is not None and self._audience.watchers:
+            self._audience.changed()
+        return True
 
     def lapsed(self, lapsed: Sequence[tuple[Key, int, Held]], now_ms: int) -> None:
         """Publish again what has ceased to be seen: readers know the time, and followers see that there is news."""

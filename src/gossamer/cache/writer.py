@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ..crdt.dots import Dot
-from ..crdt.writes import Held, Key, Write
+from ..crdt.writes import Held, Key
 from ..wire.keys import canonical_key_bytes
 from .generation import Generation, NoRoom
 from .layout import (
@@ -61,10 +61,17 @@ class SegmentWriter:
         self._moving: Iterator[Key] = iter(())
         self._put_bytes = 0
         self._puts = 0
-        self.version = version
+        self._at.version = version
+        self.steady: Generation | None = None
+        """What may be written to by itself: nothing else is under way."""
         self.count = 0
         """Keys of the user's that are there, made visible by the next `commit`."""
         self.generations = 0
+
+    @property
+    def version(self) -> int:
+        """How many steps have been made visible."""
+        return self._at.version
 
     # -- a step ---------------------------------------------------------------------------------
 
@@ -73,6 +80,7 @@ class SegmentWriter:
 
         Raises `OSError` if there is no space left.
         """
+        self.steady = None
         key_bytes = canonical_key_bytes(key)
         try:
             birth = self._put(self._at, key, key_bytes, held, deletes, 0)
@@ -84,20 +92,6 @@ class SegmentWriter:
                 self._put(self._next, key, key_bytes, held, deletes, birth)
             except NoRoom:
                 self._give_up_next()  # the step ends by beginning another
-
-    def overwrite(self, key: Key, write: Write) -> bool:
-        """Put a lone write under a key that holds something, and commit: a whole step.  O(1).
-
-        Return False if this is another case, and nothing was done.
-        """
-        at = self._at
-        if self._next is not None or at is not self._shown or self._puts or not at.overwrite(key, write):
-            return False
-        words = at.words
-        self.version = version = self.version + 1
-        words[COMMIT_AT] = at.head
-        words[VERSION_AT] = version
-        return True
 
     def _put(
         self, into: Generation, key: Key, key_bytes: bytes, held: Held, deletes: tuple[Dot, ...], birth: int
@@ -135,14 +129,14 @@ class SegmentWriter:
         """Make all that was put visible, at once.  Raises `OSError` if there is no space left."""
         self._look_ahead()
         at = self._at
-        words = at.segment.words
-        self.version += 1
+        words = at.words
         words[COUNT_AT] = self.count
         words[COMMIT_AT] = at.head
-        words[VERSION_AT] = self.version
+        words[VERSION_AT] = at.version = at.version + 1
         self._puts = self._put_bytes = 0
         if at is not self._shown:
             self._show(at)
+        self.steady = at if self._next is None else None
 
     def _show(self, at: Generation) -> None:
         old, self._shown = self._shown, at
@@ -200,6 +194,7 @@ class SegmentWriter:
         heads = self._source.known()
         assert self._next is not None
         self._next.append(heads_record(heads.known, heads.forgotten))
+        self._next.version = self._at.version
         old, self._at, self._next = self._at, self._next, None
         if old is not self._shown:
             old.discard()
@@ -230,6 +225,7 @@ class SegmentWriter:
 
     def full(self) -> None:
         """There is no space for what came: readers are told that what they see is old."""
+        self.steady = None
         if self._shown is not None:
             self._shown.segment.words[STATE_AT] = FULL
 
