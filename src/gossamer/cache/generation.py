@@ -24,7 +24,6 @@ from .layout import (
     MESH_AT,
     OFFSET_MASK,
     PAGE_BYTES,
-    PID_AT,
     RECORD,
     SALT_AT,
     SIZE_AT,
@@ -91,7 +90,7 @@ class Generation:
             raise
         words = memoryview(mapped).cast("Q")
         words[SLOTS_AT], words[LOG_AT], words[SIZE_AT] = slots, log_at, size_bytes
-        words[GENERATION_AT], words[PID_AT], words[MESH_AT] = number, os.getpid(), mesh
+        words[GENERATION_AT], words[MESH_AT] = number, mesh
         words[SALT_AT], words[SALT_AT + 1] = secrets.randbits(64), secrets.randbits(64)
         words.release()
         self.segment = Segment(path, mapped)

@@ -48,7 +48,6 @@ OFFSET_AT: Final = 10
 """What the writer adds to the wall clock before it compares it with expiries, in ms, plus `OFFSET_BIAS`."""
 SALT_AT: Final = 11
 """Two words: the key of the hash that chooses slots, so that no sender of keys can make them collide."""
-PID_AT: Final = 13
 MESH_AT: Final = 14
 """Of which mesh this is: a hash of its name and secret.  Whoever takes over inherits from no other."""
 
