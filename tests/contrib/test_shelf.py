@@ -31,19 +31,18 @@ class Pickled(str):
     """No type that travels."""
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        *(None, True, 0, 1 << 70, 1.5, "x", b"x", "", (), (1, [2]), {"a": [1, {2}]}, {1, 2}, frozenset({1}), date.max),
-        *(Decimal("1.5"), OrderedDict(a=1), Counter("aab"), Pickled("x"), [Pickled("x")], 3 + 4j, bytearray(b"x")),
-    ],
-    ids=repr,
-)
-def test_a_value_of_any_type_comes_back_equal_and_of_its_type(shelf, value):
-    shelf.set("x", value)
+VALUES = [
+    *(None, True, 0, 1 << 70, 1.5, "x", b"x", "", (), (1, [2]), {"a": [1, {2}]}, {1, 2}, frozenset({1}), date.max),
+    *(Decimal("1.5"), OrderedDict(a=1), Counter("aab"), Pickled("x"), [Pickled("x")], 3 + 4j, bytearray(b"x")),
+]
 
-    assert shelf.get("x") == value
-    assert type(shelf.get("x")) is type(value)
+
+def test_a_value_of_any_type_comes_back_equal_and_of_its_type(shelf):
+    for value in VALUES:
+        shelf.set("x", value)
+
+        assert shelf.get("x") == value
+        assert type(shelf.get("x")) is type(value)
 
 
 def test_what_was_got_may_be_changed_and_what_is_there_stays(shelf):
@@ -116,12 +115,11 @@ def test_what_was_compared_is_what_is_removed(shelf, monkeypatch):
     assert "x" not in shelf
 
 
-@pytest.mark.parametrize("value", [True, "1", None, [1]], ids=repr)
-def test_only_to_a_number_can_be_added(shelf, value):
-    shelf.set("x", value)
-
-    with pytest.raises(TypeError, match="no number"):
-        shelf.add("x", 1)
+def test_only_to_a_number_can_be_added(shelf):
+    for value in (True, "1", None, [1]):
+        shelf.set("x", value)
+        with pytest.raises(TypeError, match="no number"):
+            shelf.add("x", 1)
     with pytest.raises(KeyError):
         shelf.add("y", 1)
 
