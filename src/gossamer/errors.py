@@ -151,5 +151,9 @@ class AlreadyShared(GossamerError, RuntimeError):
     """Another process of this host, or another mesh of this one, shares the mesh already: attach to it."""
 
 
+class SharedMemoryFull(GossamerError, OSError):
+    """There is no room to show the other processes of this host what was written: make some, or set another place."""
+
+
 class NoPublisher(GossamerError, ConnectionError):
     """No process of this host shares the mesh, or it has gone.  What it had published can still be read."""

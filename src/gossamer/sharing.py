@@ -7,6 +7,7 @@ then, so it outlives this one.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Sequence
@@ -17,12 +18,12 @@ import trio
 
 from .cache.host_lock import HostLock
 from .cache.inheritance import Inheritance
-from .cache.places import place_of
+from .cache.places import Place, place_of
 from .cache.publisher import Publisher
 from .cache.requests import ATTACH_VERSION, CHANGED, GOODBYE, Frames, Request, Verb, read_request, reply_frame
 from .cache.sockets import listening
 from .crdt.writes import FORCE, Delta, Held, Key, Replaced, Write, expiry_meta
-from .errors import AlreadyShared, ConfigurationError, GossamerError, Malformed, MeshClosed
+from .errors import AlreadyShared, ConfigurationError, GossamerError, Malformed, MeshClosed, SharedMemoryFull
 from .handle import MeshHandle
 from .net.gate import Gate, Guest
 from .views.mapping import too_large
@@ -31,6 +32,9 @@ from .wire.values import decode_value
 
 NEWS_FRAME = reply_frame(CHANGED, 0)
 GOODBYE_FRAME = reply_frame(GOODBYE, 0)
+SHOWN = frozenset({Verb.WRITE, Verb.SWAP, Verb.CLEAR})
+"""After these, whoever asked looks into shared memory."""
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EFBIG}
 PART_OF_A_MESH = 0
 """What stands for the mesh where only some of it is shown: no process can take over from that."""
 BEAT_S = 0.1
@@ -49,6 +53,19 @@ class Sharing:
                 f"the mesh {handle.name!r} is shared on this host already; use gossamer.attach({handle.name!r}) here"
             )
         self._lock = lock
+        try:
+            self._begin(place)
+        except BaseException as error:
+            lock.close()
+            if isinstance(error, OSError) and error.errno in NO_SPACE:
+                raise SharedMemoryFull(
+                    f"the mesh {handle.name!r} cannot be shared: {error.strerror or error}; make room in "
+                    f"{place.directory}, or let GOSSAMER_RUNTIME_DIR name a directory elsewhere"
+                ) from error
+            raise
+
+    def _begin(self, place: Place) -> None:
+        handle = self._handle
         place.sweep()
         self._frames: dict[Guest, Frames] = {}
         self._is_unsent = False
@@ -112,7 +129,7 @@ class Sharing:
                 ledger = self._handle._ledger
                 with ledger.lock:
                     offset_ms = self._handle.replica.membership.offset_ms()
-                    self.publisher.beat(time.monotonic_ns(), offset_ms, ledger.origin)
+                    self.publisher.beat(time.monotonic_ns(), offset_ms, ledger.origin, self._handle.seen_ms())
                 await trio.sleep(BEAT_S)
 
     def close(self) -> None:
@@ -142,7 +159,11 @@ class Sharing:
     def _one(self, guest: Guest, body: bytes) -> bytes:
         request = read_request(body)
         try:
+            if self.publisher.stopped and request.verb in SHOWN:
+                raise SharedMemoryFull(f"nothing was written, for it could not be shown here: {self.publisher.stopped}")
             result = self._do(guest, request)
+            if self.publisher.stopped and request.verb in SHOWN:
+                raise SharedMemoryFull(f"it was written, but cannot be shown here: {self.publisher.stopped}")
         except MeshClosed:
             return GOODBYE_FRAME  # nothing was done: whoever publishes next will do it
         except GossamerError as error:

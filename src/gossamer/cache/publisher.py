@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from ..crdt.dots import Dot, Origin
 from ..crdt.lww_map import LWWMap
@@ -22,6 +22,9 @@ from .records import Heads
 from .writer import SegmentWriter
 
 logger = logging.getLogger("gossamer.cache")
+
+AGAIN_NS: Final = 1_000_000_000
+"""Whoever had no space looks again so often whether there is any."""
 
 
 class Audience(Protocol):
@@ -50,30 +53,43 @@ class Publisher:
         audience: Audience | None = None,
     ) -> None:
         """`now_ms` decides what has expired.  With `shows`, only keys for which it returns True are published."""
+        self._path = path
         self._state = state
+        self._mesh = mesh
         self._shows = shows
         self._audience = audience
         self._forgotten: dict[Origin, int] = {}
-        self._writer = SegmentWriter(path, self, mesh=mesh, generation=generation, version=version)
         self._own_tag = NO_TAG
         self._hidden: set[Key] = set()
         """Keys under which everything has expired: they are no more counted."""
         self.stopped = ""
         """Why nothing is published any more; empty while all is well."""
-        for key, held in state.live.items():
-            if shows is None or shows(key):
-                self._put(key, held)
-                if type(key) is SpaceKey:
+        self._again_ns = 0
+        """When we try again to publish, if we had to stop."""
+        self._writer = self._begun(generation, version, now_ms)
+
+    def _begun(self, generation: int, version: int, now_ms: int) -> SegmentWriter:
+        """Return the writer of a new segment that shows all that there is, put under the name."""
+        writer = SegmentWriter(self._path, self, mesh=self._mesh, generation=generation, version=version)
+        state, hidden = self._state, set[Key]()
+        try:
+            for key in [*state.live, *(state.deletes.keys() - state.live.keys())]:
+                if self._shows is not None and not self._shows(key):
                     continue
-                if winner(held, now_ms) is None:
-                    self._hidden.add(key)
-                else:
-                    self._writer.count += 1
-        for key in state.deletes.keys() - state.live.keys():
-            if shows is None or shows(key):
-                self._put(key, None)
-        self._writer.put_heads(self.known())
-        self._writer.commit()
+                held, deletes = self.held(key)
+                writer.put(key, held, deletes)
+                if held is not None and type(key) is not SpaceKey:
+                    if winner(held, now_ms) is None:
+                        hidden.add(key)
+                    else:
+                        writer.count += 1
+            writer.put_heads(self.known())
+            writer.commit()
+        except BaseException:
+            writer.close()
+            raise
+        self._hidden = hidden
+        return writer
 
     @property
     def version(self) -> int:
@@ -158,9 +174,12 @@ class Publisher:
             forgotten = self._forgotten = dict(state.forgotten)
         return Heads(known, forgotten)
 
-    def beat(self, now_ns: int, offset_ms: int, origin: Origin | None = None) -> None:
-        """Say that we live, and how far our own writes, under `origin`, have been closed and tagged."""
-        if self.stopped:
+    def beat(self, now_ns: int, offset_ms: int, origin: Origin | None = None, now_ms: int = 0) -> None:
+        """Say that we live, and how far our own writes, under `origin`, have been closed and tagged.
+
+        If we had to stop for lack of space, try again now and then; `now_ms` decides what has expired.
+        """
+        if self.stopped and not self._resumed(now_ns, now_ms):
             return
         tag = self._state.known.tags.get(origin, NO_TAG) if origin is not None else NO_TAG
         if origin is not None and tag != self._own_tag:
@@ -180,6 +199,21 @@ class Publisher:
             "the mesh goes on; make room on its disk, or let GOSSAMER_RUNTIME_DIR name a directory on another",
             self.stopped,
         )
+
+    def _resumed(self, now_ns: int, now_ms: int) -> bool:
+        """Return whether there was room for all that there is, so that it is shown again."""
+        if now_ns < self._again_ns:
+            return False
+        self._again_ns = now_ns + AGAIN_NS
+        old = self._writer
+        try:
+            self._writer = self._begun(old.generation + 1, old.version, now_ms)
+        except OSError:
+            return False
+        old.move()
+        self.stopped = ""
+        logger.warning("there is room again: the other processes of this host see all changes")
+        return True
 
     def close(self, *, unlink: bool = True) -> None:
         """End in order.  Whoever has the segment mapped can go on reading; with `unlink`, nobody else finds it."""

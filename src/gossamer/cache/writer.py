@@ -73,6 +73,11 @@ class SegmentWriter:
         """How many steps have been made visible."""
         return self._at.version
 
+    @property
+    def generation(self) -> int:
+        """The number of what is being filled."""
+        return self._at.number
+
     # -- a step ---------------------------------------------------------------------------------
 
     def put(self, key: Key, held: Held, deletes: tuple[Dot, ...] = ()) -> None:
@@ -229,16 +234,24 @@ class SegmentWriter:
         if self._shown is not None:
             self._shown.segment.words[STATE_AT] = FULL
 
+    def move(self) -> None:
+        """End because another segment lies under the name now, which readers are sent to."""
+        self._end(MOVED)
+
     def close(self, *, unlink: bool = False) -> None:
         """End in order.  What is there stays readable, by whoever has it mapped, and under its name unless `unlink`."""
+        self._end(CLOSED)
+        if unlink:
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+
+    def _end(self, state: int) -> None:
         self._give_up_next()
+        self.steady = None
         if self._shown is not None:
-            self._shown.segment.words[STATE_AT] = CLOSED
+            self._shown.segment.words[STATE_AT] = state
             self._shown.segment.words[VERSION_AT] = self.version + 1
         for one in {self._at, self._shown} - {None}:
             assert one is not None
             one.discard()
             one.segment.close()
-        if unlink:
-            with contextlib.suppress(FileNotFoundError):
-                self._path.unlink()
