@@ -204,7 +204,8 @@ def test_N5_two_writing_one_key_at_once_end_equal_and_the_traffic_stops(connecte
     eventually(lambda: {*one} == {*other} == {"key", "nan", "one is done", "other is done"})
     eventually(lambda: one["key"] == other["key"])
     writes = [connector.mesh.statistics()["writes"] for connector in connectors]
-    assert sum(writes) == 2 * 52  # each write once: nobody sends on what it received
+    # Each write once, for nobody sends on what it received; who has heard of the other's "nan" need not set it.
+    assert {51, 52} >= {*writes}
 
     assert one["key"][1] == 49
 
