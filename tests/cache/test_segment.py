@@ -14,7 +14,7 @@ from written import NOW_MS, ORIGIN, Written
 
 from gossamer.cache import files, lookup
 from gossamer.cache.layout import COMMIT_AT, GENERATION_AT, SIZE_AT, STATE_AT, VERSION_AT
-from gossamer.cache.reader import SharedReader
+from gossamer.cache.reader import SharedReader, _View
 from gossamer.cache.records import Entry, Heads, read_record
 from gossamer.cache.segment import Segment
 from gossamer.crdt.dots import Dot
@@ -151,6 +151,41 @@ def test_many_more_values_than_are_kept_decoded_can_be_read(written, monkeypatch
     for _ in range(2):
         assert [reader[number] for number in range(100)] == list(range(100))
         assert len(reader.view.places) <= 10
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_thread_that_was_interrupted_notes_nothing_for_a_later_version(written, at):
+    class Interrupted(_View):
+        """At one look at what is noted, another thread comes in between."""
+
+        looks = 100
+
+        @property
+        def fresh(self) -> tuple[int, dict[Any, Any]]:
+            Interrupted.looks += 1
+            if Interrupted.looks == at:
+                written.put("b", 2)
+                assert [reader["b"] for _ in range(4)] == [2] * 4
+            return self.noted
+
+        @fresh.setter
+        def fresh(self, noted: tuple[int, dict[Any, Any]]) -> None:
+            self.noted = noted
+
+    written.put("a", 1)
+    written.put("b", 1)
+    reader = written.reader()
+    reader.view = Interrupted(reader.view.segment)
+    for key in ("a", "b", "a", "a"):
+        assert reader[key] == 1
+    Interrupted.looks = 0
+
+    assert reader["b"] in (1, 2)
+    interrupted = Interrupted.looks >= at
+    Interrupted.looks = 100  # nobody comes any more
+
+    assert interrupted or at == 3
+    assert [reader["b"] for _ in range(4)] == [2 if interrupted else 1] * 4
 
 
 # -- generations ------------------------------------------------------------------------------------------

@@ -109,9 +109,10 @@ class SharedReader:
             holds = words[word_at] == word and words[STATE_AT] != MOVED
             if holds and (not until_ms or self.seen_ms() < until_ms):
                 if version == view.seen_version and not until_ms:  # it stands still: worth noting
-                    if view.fresh[0] != version:
-                        view.fresh = (version, {})
-                    view.fresh[1][key] = value
+                    fresh = view.fresh  # read once: another thread may replace it by that of a later version
+                    if fresh[0] != version:
+                        fresh = view.fresh = (version, {})
+                    fresh[1][key] = value
                 view.seen_version = version
                 return value
         if words[STATE_AT] == MOVED:
