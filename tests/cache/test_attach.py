@@ -382,24 +382,24 @@ def test_only_what_is_the_same_when_encoded_is_replaced(cache):
 
 
 def test_a_replaced_value_ends_when_the_one_before_would_have(cache, eventually):
-    cache.set("x", 1, ttl=0.3)
+    cache.set("x", 1, ttl=1.0)
     assert cache.replace("x", 1, 2)
     assert cache["x"] == 2
     eventually(lambda: "x" not in cache)
 
-    cache.set("x", 1, ttl=0.3)
+    cache.set("x", 1, ttl=1.0)
     assert cache.replace("x", 1, 2, ttl=None)
-    cache.insert("witness", 1, ttl=0.4)
+    cache.insert("witness", 1, ttl=1.1)
     eventually(lambda: "witness" not in cache)
     assert cache["x"] == 2
 
 
 def test_touch_lengthens_and_shortens_a_life(cache, eventually):
-    cache.set("x", [1], ttl=0.3)
+    cache.set("x", [1], ttl=1.0)
     cache["y"] = 2
     assert cache.touch("x", None)
-    assert cache.touch("y", 0.1)
-    cache.insert("witness", 1, ttl=0.4)
+    assert cache.touch("y", 0.5)
+    cache.insert("witness", 1, ttl=1.1)
 
     eventually(lambda: "witness" not in cache)
     assert dict(cache) == {"x": [1]}

@@ -127,12 +127,12 @@ def test_only_to_a_number_can_be_added(shelf):
 def test_a_life_may_end_at_once_soon_or_never(shelf, eventually):
     shelf.set("at once", 1)
     shelf.set("at once", 2, ttl=0)
-    shelf.set("soon", [1], ttl=0.2)
-    shelf.set("longer", 1, ttl=0.2)
+    shelf.set("soon", [1], ttl=1.0)
+    shelf.set("longer", 1, ttl=1.0)
     shelf.touch("longer", None)
-    shelf.set("overwritten", 1, ttl=0.2)
+    shelf.set("overwritten", 1, ttl=1.0)
     shelf.set("overwritten", 2)
-    shelf.set("counted", 1, ttl=0.2)
+    shelf.set("counted", 1, ttl=1.0)
     shelf.add("counted", 1)
     assert shelf.keys() == ["soon", "longer", "overwritten", "counted"]
 
