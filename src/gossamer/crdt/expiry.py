@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
-from itertools import count
 
 from .writes import Key, Write
 
@@ -22,11 +21,11 @@ class Expiry:
     are dropped when their time comes, or when there are too many of them.
     """
 
-    __slots__ = ("_crowded_at", "_graves", "_holds", "_numbers", "_pending", "hidden")
+    __slots__ = ("_crowded_at", "_graves", "_holds", "_number", "_pending", "hidden")
 
     def __init__(self, holds: Callable[[Key, int], bool]) -> None:
         self._holds = holds
-        self._numbers = count()  # ties are broken by arrival: keys need not be comparable
+        self._number = 0  # ties are broken by arrival: keys need not be comparable
         self._pending: list[tuple[int, int, Key]] = []
         self._graves: list[tuple[int, int, Key]] = []
         self._crowded_at = CROWDED_MIN
@@ -38,7 +37,8 @@ class Expiry:
 
     def add(self, key: Key, write: Write) -> None:
         """Note that `write` of `key`, which is live now, will lapse.  Amortised O(log n)."""
-        heappush(self._pending, (write.expires_ms, next(self._numbers), key))
+        self._number += 1
+        heappush(self._pending, (write.expires_ms, self._number, key))
         if len(self) > self._crowded_at:
             self._compact()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections import deque
-from itertools import count
 
 from ..crdt.vector_clock import NO_TAG, VectorClock
 from ..crdt.writes import Delta, each
@@ -53,7 +52,8 @@ class Exchanges:
         self._effects = effects
         self._options = options
         self._rng = rng
-        self._numbers = count(1)
+        self._number = 0
+        """Of the exchange that we began last.  (A plain number: the simulator copies a whole replica.)"""
         self._joins: deque[tuple[bytes, Delta]] = deque()
         self._joining_for: bytes = b""
         self._connecting: dict[Address, float] = {}
@@ -137,7 +137,7 @@ class Exchanges:
         """Send our vector, to be answered with a delta."""
         vector = self._ledger.vector()
         base = link.sent.vector if link.sent.number else member.sent_base
-        link.asked = Asked(next(self._numbers), vector, heard_at=now)
+        link.asked = Asked(self._next_number(), vector, heard_at=now)
         link.sent = Told(link.asked.number, vector)
         if len(vector) > WHOLE_PAIRS_MAX:
             member.sent_base = vector
@@ -151,7 +151,7 @@ class Exchanges:
         elif not link.busy and now - member.audited_at > AUDIT_AGAIN_S:
             member.audited_at = now
             self.divergences += 1
-            link.asked = Asked(next(self._numbers), VectorClock(), heard_at=now)
+            link.asked = Asked(self._next_number(), VectorClock(), heard_at=now)
             self.audits.add(link.asked.number)
             link.sent = Told(link.asked.number, link.asked.since)
             self.send(link, encode_message(Known(link.asked.number, link.asked.since, None, True)))
@@ -281,6 +281,10 @@ class Exchanges:
         if ledger.prepare_join(JOIN_SLICE_KEYS):
             self._finish(now, wall_ms)
         return True
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
 
     def _finish(self, now: float, wall_ms: int) -> None:
         ledger = self._ledger
