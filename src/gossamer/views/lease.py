@@ -30,7 +30,8 @@ class LeaseHandle:
     def token(self) -> int:
         """The fencing token: greater with each holder.  Send it along with whatever the lease protects.
 
-        That of a quorum lease rests on no clock; that of an advisory lease is greater than those that were heard of.
+        That of a quorum lease rests on no clock as long as no voter restarts; that of an advisory lease is greater than
+        those that were heard of.
         Raises LeaseLost if it is not held.
         """
         if not self.valid():
