@@ -8,6 +8,7 @@ use.  Listeners run on one more thread, started by the first `on`.
 
 from __future__ import annotations
 
+import atexit
 import inspect
 import threading
 import weakref
@@ -16,7 +17,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from .blocking_events import BlockingEvents
-from .ending import at_the_end, at_the_end_of_a_child
+from .ending import at_the_end_of_a_child
 from .errors import ConfigurationError, MeshTimeout, WrongThread
 from .handle import EVERYTHING, Arguments, MeshHandle, Peer
 from .options import Options
@@ -493,6 +494,6 @@ def _close_all() -> None:
         mesh._finish_end()
 
 
-at_the_end(_close_all)
+atexit.register(_close_all)
 
 __all__ = ["BlockingChanges", "BlockingMesh", "join"]

@@ -1,16 +1,10 @@
-"""The end of a program: what is open then is closed in order."""
+"""The end of a program that runs no `atexit`: what is open then is closed in order."""
 
 from __future__ import annotations
 
-import atexit
 import sys
 from collections.abc import Callable
 from typing import Any
-
-
-def at_the_end(close_all: Callable[[], None]) -> None:
-    """Call `close_all` when this program ends.  What is called for last is called first."""
-    atexit.register(close_all)
 
 
 def at_the_end_of_a_child(close_all: Callable[[], None]) -> None:

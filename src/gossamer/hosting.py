@@ -7,6 +7,7 @@ to take it one gets it, inherits what was published, and publishes on.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import weakref
@@ -18,7 +19,7 @@ from .attached import TIMEOUT_S, Cache
 from .cache.host_lock import Following, HostLock
 from .cache.link import Link
 from .cache.places import place_of
-from .ending import at_the_end, at_the_end_of_a_child
+from .ending import at_the_end_of_a_child
 from .errors import AlreadyShared, NoPublisher, SecretError
 from .forking import tell_of_forks
 from .settings import arguments_of
@@ -208,4 +209,4 @@ def _close_all() -> None:
         hosted.close()
 
 
-at_the_end(_close_all)
+atexit.register(_close_all)

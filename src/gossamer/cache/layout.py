@@ -67,8 +67,6 @@ TAG_SHIFT: Final = 40
 """A word is the offset in units of 8 bytes, and above it 24 bits of the key's hash."""
 OFFSET_MASK: Final = (1 << TAG_SHIFT) - 1
 SIZE_MAX: Final = OFFSET_MASK * WORD_BYTES
-LOAD_MAX: Final = 0.6
-"""The share of slots in use above which probing becomes long: then there is a next generation."""
 
 # -- records ----------------------------------------------------------------------------------------------
 

@@ -39,8 +39,6 @@ class Link:
         self._frames = Frames()
         self._number = CHANGED
         self._pid = os.getpid()
-        self.version = 0
-        """The version of the segment that shows what was asked for last."""
 
     def ask(self, verb: Verb, *arguments: Any) -> Any:
         """Ask, and return the result once it was done and published.
@@ -51,7 +49,6 @@ class Link:
             self._number += 1
             frame = request_frame(self._number, verb, arguments)
             reply = self._exchange(frame, verb)
-        self.version = max(self.version, reply.version)
         if reply.error:
             kind = getattr(errors, reply.error, GossamerError)
             raise (

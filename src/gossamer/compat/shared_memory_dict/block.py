@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import gossamer
 
+from ...contrib.host_arguments import NAMES
 from ...contrib.sealed_pickle import PickleSeal
 from ...errors import ConfigurationError, UnsendableValue
 from .entries import Entries
@@ -28,9 +29,6 @@ HEAD: Final = (None, "shared_memory_dict")
 TIMEOUT_S: Final = 10.0
 """How long a write waits for a process that has just taken over: longer than a server takes to start its workers."""
 
-_ARGUMENTS: Final = frozenset(
-    {"secret", "peers", "interfaces", "port", "insecure_lan", "options", "nickname", "timeout"}
-)
 _configured: dict[str, Any] = {}
 _blocks: dict[str, Block] = {}
 _lock = threading.Lock()
@@ -42,11 +40,9 @@ def configure(**arguments: Any) -> None:
     They are those of `gossamer.host`: secret, peers, interfaces, port, insecure_lan, options, nickname, timeout;
     what is not given is taken from GOSSAMER_* and gossamer.toml, as everywhere.  Raises ConfigurationError.
     """
-    unknown = sorted(set(arguments) - _ARGUMENTS)
+    unknown = sorted(set(arguments) - NAMES)
     if unknown:
-        raise ConfigurationError(
-            f"configure() does not know {', '.join(unknown)}; it takes {', '.join(sorted(_ARGUMENTS))}"
-        )
+        raise ConfigurationError(f"configure() does not know {', '.join(unknown)}; it takes {', '.join(sorted(NAMES))}")
     _configured.clear()
     _configured.update(arguments)
 
