@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
 import pytest
 from aiocache_peers import run, until
-
-from gossamer.contrib.shelf import Shelf
 
 pytest.importorskip("aiocache", reason="aiocache is not installed")
 
@@ -23,17 +21,6 @@ from gossamer.contrib.aiocache import GossamerCache
 
 class Key(Enum):
     X = "x"
-
-
-@pytest.fixture
-def for_host(mesh_port: int, options: Any) -> dict[str, Any]:
-    return {"port": mesh_port, "options": options}
-
-
-@pytest.fixture
-def location(mesh_name: str) -> Iterator[str]:
-    yield f"{mesh_name}/cache"
-    Shelf(mesh_name).close()
 
 
 @pytest.fixture

@@ -10,24 +10,11 @@ import pytest
 from aiocache_peers import PEER, gone, run, until
 from worker_processes import Workers
 
-from gossamer.contrib.shelf import Shelf
-
 pytest.importorskip("aiocache", reason="aiocache is not installed")
 
 from aiocache.lock import OptimisticLock, OptimisticLockError, RedLock
 
 from gossamer.contrib.aiocache import GossamerCache
-
-
-@pytest.fixture
-def for_host(mesh_port: int, options: Any) -> dict[str, Any]:
-    return {"port": mesh_port, "options": options}
-
-
-@pytest.fixture
-def location(mesh_name: str) -> Iterator[str]:
-    yield f"{mesh_name}/cache"
-    Shelf(mesh_name).close()
 
 
 @pytest.fixture

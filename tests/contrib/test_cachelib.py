@@ -38,11 +38,6 @@ while True:
 
 
 @pytest.fixture
-def for_host(mesh_port: int, options: Any) -> dict[str, Any]:
-    return {"port": mesh_port, "options": options}
-
-
-@pytest.fixture
 def make(mesh_name: str, for_host: dict[str, Any]) -> Iterator[Callable[..., GossamerCache]]:
     yield lambda **more: GossamerCache(f"{mesh_name}/cache", **for_host, timeout=20, **more)
     Shelf(mesh_name).close()

@@ -32,11 +32,6 @@ while hear() == "get":
 
 
 @pytest.fixture
-def for_host(mesh_port: int, options: Any) -> dict[str, Any]:
-    return {"port": mesh_port, "options": options}
-
-
-@pytest.fixture
 def arguments(mesh_name: str, for_host: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield {"location": f"{mesh_name}/cache", "timeout": 20, **for_host}
     Shelf(mesh_name).close()

@@ -47,11 +47,6 @@ while True:
 
 
 @pytest.fixture
-def for_host(mesh_port: int, options: Any) -> dict[str, Any]:
-    return {"port": mesh_port, "options": options}
-
-
-@pytest.fixture
 def app(mesh_name: str, for_host: dict[str, Any]) -> Iterator[Any]:
     app = flask.Flask("shop")
     app.config["CACHE_TYPE"] = "gossamer.contrib.flask_caching.GossamerCache"
